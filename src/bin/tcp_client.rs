@@ -1,0 +1,195 @@
+//! Lab 2, the client: sends a message and reads until as many bytes have come back.
+//!
+//!     cargo run --bin tcp_client
+//!
+//! Calls introduced here: connect(2), and shutdown(2) to end one direction of a
+//! connection while the other goes on.
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use clap::builder::ValueParser;
+use socket_lab::cli::{self, Failure};
+use socket_lab::{net, terminal};
+
+const DEFAULT_PORT: u16 = 12000;
+
+/// How much one read or write moves.
+const BUFFER: usize = 64 * 1024;
+
+/// Sends a message over a connection and prints the reply.
+#[derive(Parser)]
+#[command(name = "tcp_client", version, after_help = EXAMPLES)]
+struct Options {
+    /// Name or address of the server
+    #[arg(default_value = "localhost")]
+    host: String,
+
+    /// Port of the server
+    #[arg(default_value_t = DEFAULT_PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    port: u16,
+
+    /// What to send; without it, one line of standard input
+    #[arg(value_parser = ValueParser::os_string())]
+    message: Option<OsString>,
+
+    /// How long to wait for the connection, and then without progress
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = cli::seconds)]
+    timeout: Duration,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo run --bin tcp_client
+  cargo run --bin tcp_client -- localhost 12000 'hello, world'
+  cargo run --bin tcp_client -- --timeout 0.5 ::1 4000 hello
+  echo hello | cargo run --bin tcp_client";
+
+fn main() -> ExitCode {
+    cli::run(ask_the_server)
+}
+
+fn ask_the_server(options: Options) -> Result<(), Failure> {
+    // The message first: a person who is still typing should not keep a server busy.
+    let message = match &options.message {
+        Some(message) => message.as_encoded_bytes().to_vec(),
+        None => terminal::ask("Input lowercase sentence: ", usize::MAX)?,
+    };
+    let addresses = net::resolve(&options.host, options.port)?;
+    let stream = connect(&addresses, options.timeout)?;
+
+    let mut reply = Vec::new();
+    let ended = exchange(&stream, &message, &mut reply, options.timeout);
+    if !reply.is_empty() || ended.is_ok() {
+        terminal::print(b"From Server: ")?;
+        terminal::show(&reply)?;
+        terminal::say("")?;
+    }
+    ended.map_err(|error| {
+        let (came, all) = (reply.len(), message.len());
+        let what = match error.kind() {
+            ErrorKind::UnexpectedEof => "the server closed the connection".to_owned(),
+            ErrorKind::TimedOut => {
+                format!("no progress for {}", cli::show_seconds(options.timeout))
+            }
+            _ => net::why(&error),
+        };
+        Failure::refused(format!("{what}: {came} of {all} bytes came back"))
+    })
+}
+
+/// Connects to the first of `addresses` that answers.
+fn connect(addresses: &[SocketAddr], timeout: Duration) -> Result<TcpStream, Failure> {
+    let mut failures = Vec::new();
+    for &address in addresses {
+        // Blocks while the kernels exchange SYN, SYN+ACK and ACK. If nothing listens on
+        // the port, the other kernel answers with RST: "Connection refused", at once.
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failures.push(cannot_connect(address, timeout, &error)),
+        }
+    }
+    // The first address is the one that the user most likely meant.
+    Err(failures.swap_remove(0))
+}
+
+fn cannot_connect(address: SocketAddr, timeout: Duration, error: &io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => {
+            Failure::refused(format!("Connection refused: nothing is listening on {address}"))
+                .with_hint(format!(
+                    "start the server first: {}",
+                    net::start_command("tcp_server", address, DEFAULT_PORT)
+                ))
+        }
+        ErrorKind::TimedOut => Failure::refused(format!(
+            "cannot connect to {address}: no answer within {}",
+            cli::show_seconds(timeout)
+        ))
+        .with_hint("a busy server, a firewall on the way, or a machine that is off"),
+        _ => Failure::refused(format!("cannot connect to {address}: {}", net::why(error))),
+    }
+}
+
+/// Sends `message` while `reply` comes in, until as many bytes have come back.
+///
+/// Both at once: a server that answers as it reads stops reading when nobody takes its
+/// answers. A client that first sent everything would then wait for the server, and the
+/// server for the client.
+fn exchange(
+    stream: &TcpStream,
+    message: &[u8],
+    reply: &mut Vec<u8>,
+    timeout: Duration,
+) -> io::Result<()> {
+    let progress = Progress(Mutex::new(Instant::now()));
+    thread::scope(|scope| {
+        // An error of this thread is not lost: the receiving one sees the same
+        // connection end, and knows better how much came back.
+        thread::Builder::new().spawn_scoped(scope, || send(stream, message, &progress))?;
+        let ended = receive(stream, message.len(), reply, timeout, &progress);
+        // Wakes the sending thread, should it still be blocked in write(2).
+        let _ = stream.shutdown(Shutdown::Both);
+        ended
+    })
+}
+
+fn send(mut stream: &TcpStream, message: &[u8], progress: &Progress) -> io::Result<()> {
+    for piece in message.chunks(BUFFER) {
+        stream.write_all(piece)?;
+        progress.note();
+    }
+    // Sends FIN: the server reads Ok(0), "no more from this client", and can still answer.
+    stream.shutdown(Shutdown::Write)
+}
+
+fn receive(
+    mut stream: &TcpStream,
+    expected: usize,
+    reply: &mut Vec<u8>,
+    timeout: Duration,
+    progress: &Progress,
+) -> io::Result<()> {
+    let mut buffer = [0; BUFFER];
+    while reply.len() < expected {
+        let left = timeout.saturating_sub(progress.age());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        // Not one byte more than was sent: the reply ends there.
+        let most = BUFFER.min(expected - reply.len());
+        match stream.read(&mut buffer[..most]) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(length) => {
+                reply.extend_from_slice(&buffer[..length]);
+                progress.note();
+            }
+            Err(error) => match error.kind() {
+                // Perhaps the other direction has moved meanwhile: look at its clock.
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
+                _ => return Err(error),
+            },
+        }
+    }
+    Ok(())
+}
+
+/// When a byte last moved, in either direction.
+struct Progress(Mutex<Instant>);
+
+impl Progress {
+    fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn age(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+}

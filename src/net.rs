@@ -1,0 +1,106 @@
+//! Names to addresses, and the errors of sockets in words.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use crate::cli::Failure;
+
+/// The addresses of `host`, IPv4 first, each with `port`. Never empty.
+///
+/// `host` is a name, an IPv4 address, or an IPv6 address with or without brackets.
+///
+/// # Errors
+/// The name is unknown, or nobody could be asked.
+pub fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    // getaddrinfo(3) asks /etc/hosts and the domain name system.
+    let found = (bare, port).to_socket_addrs().map_err(|error| {
+        Failure::refused(format!("cannot find the address of {host}: {}", why(&error)))
+            .with_hint("is the name spelled right? `localhost` is this machine")
+    })?;
+    let mut addresses: Vec<SocketAddr> = found.collect();
+    if addresses.is_empty() {
+        return Err(Failure::refused(format!(
+            "cannot find the address of {host}: it has none"
+        )));
+    }
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    Ok(addresses)
+}
+
+/// The one address that a server binds: the first of `host`.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_first(host: &str, port: u16) -> Result<SocketAddr, Failure> {
+    Ok(resolve(host, port)?[0])
+}
+
+/// What to tell the user of `program` when bind(2) or listen(2) on `address` failed.
+pub fn cannot_listen(program: &str, address: SocketAddr, error: &io::Error) -> Failure {
+    let failure = Failure::refused(format!("cannot listen on {address}: {}", why(error)));
+    match error.kind() {
+        io::ErrorKind::AddrInUse => failure.with_hint(format!(
+            "another program, perhaps an older {program}, holds port {}: end it, or take \
+             any free port with `cargo run --bin {program} -- 0`",
+            address.port()
+        )),
+        io::ErrorKind::AddrNotAvailable => failure.with_hint(
+            "--host takes an address of this machine: 127.0.0.1 for this machine alone, \
+             0.0.0.0 to let others in",
+        ),
+        io::ErrorKind::PermissionDenied => {
+            failure.with_hint("ports below 1024 are for the administrator; take a higher one")
+        }
+        _ => failure,
+    }
+}
+
+/// The command that starts `server` where a client looked for it.
+pub fn start_command(server: &str, address: SocketAddr, default_port: u16) -> String {
+    let host = match address {
+        SocketAddr::V6(_) => format!(" --host {}", address.ip()),
+        SocketAddr::V4(_) => String::new(),
+    };
+    let port = match address.port() {
+        port if port == default_port => String::new(),
+        port => format!(" {port}"),
+    };
+    let separator = if host.is_empty() && port.is_empty() { "" } else { " --" };
+    format!("cargo run --bin {server}{separator}{host}{port}")
+}
+
+/// An error's reason without the number that the operating system gave it.
+pub fn why(error: &io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error ").unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_address_may_stand_in_brackets() {
+        for host in ["::1", "[::1]"] {
+            let addresses = resolve(host, 80).map_err(|failure| format!("{failure:?}"));
+            assert_eq!(addresses, Ok(vec![SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 80))]));
+        }
+    }
+
+    #[test]
+    fn the_start_command_names_only_what_is_not_the_default() {
+        let command = |address| start_command("tcp_server", address, 12000);
+        let v4 = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let v6 = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 12000));
+        assert_eq!(command(v4(12000)), "cargo run --bin tcp_server");
+        assert_eq!(command(v4(4000)), "cargo run --bin tcp_server -- 4000");
+        assert_eq!(command(v6), "cargo run --bin tcp_server -- --host ::1");
+    }
+
+    #[test]
+    fn reasons_are_words() {
+        assert_eq!(why(&io::Error::from_raw_os_error(111)), "Connection refused");
+    }
+}
