@@ -1,1 +1,41 @@
+//! What the checks of all labs are written with. In reading order:
+//!
+//! - [`story`]: what a failed check tells, and [`promise()`], which says what ought to be;
+//! - [`record`]: the conversation that the story shows;
+//! - [`program`]: starting a program, and owning it with all its descendants;
+//! - [`tcp`], [`udp`]: the peers that talk to it;
+//! - [`terminal`]: a pseudo-terminal, for what only a person would see;
+//! - [`manners`]: the checks of what every program of the kit promises;
+//! - [`bytes`], [`sockets`], [`seed`], [`handout`]: what the others need.
+//!
+//! Every check runs on a thread of its own and has one record, kept by that thread.
 
+#![cfg(unix)]
+
+pub mod bytes;
+pub mod first;
+pub mod handout;
+pub mod manners;
+pub mod program;
+pub mod record;
+pub mod seed;
+pub mod sockets;
+pub mod story;
+pub mod tcp;
+pub mod terminal;
+pub mod udp;
+
+mod tap;
+
+use std::time::Duration;
+
+pub use program::{Running, client, server};
+pub use story::{Promise, Seen, promise};
+
+/// How long a check waits for what must come. Long, because a machine may be busy; only a
+/// wrong program makes a check wait for all of it.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a check goes on looking for what must not come, once something that comes
+/// later in a right program has been seen or cannot be arranged.
+pub const A_MOMENT: Duration = Duration::from_millis(300);

@@ -1,0 +1,144 @@
+//! Runs one program and answers for everything that comes of it.
+//!
+//!     keeper PARENT SECONDS PROGRAM [ARGUMENT]...
+//!
+//! The program gets a process group of its own. However it ends, and if the check that
+//! started it is interrupted or killed (PARENT is no longer our parent), or after
+//! SECONDS, none of its descendants is left, daemons that fork twice included. SIGINT and
+//! SIGTERM are passed on to the program; SIGHUP ends it and all that it started. The exit
+//! status is the program's.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal, kill, killpg, raise};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, alarm, getppid};
+
+/// As of a shell whose command cannot be started.
+const NOT_STARTED: u8 = 127;
+
+/// Killed processes end at once, but for one that the kernel holds in a device.
+const PATIENCE_WITH_THE_KILLED: Duration = Duration::from_secs(5);
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let mut number = || arguments.next()?.to_str()?.parse::<u32>().ok();
+    let (Some(parent), Some(seconds)) = (number(), number()) else {
+        eprintln!("usage: keeper PARENT SECONDS PROGRAM [ARGUMENT]...");
+        return ExitCode::from(NOT_STARTED);
+    };
+    let Some(program) = arguments.next() else { return ExitCode::from(NOT_STARTED) };
+
+    let signals = SigSet::from_iter([
+        Signal::SIGCHLD,
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGALRM,
+    ]);
+    if signals.thread_block().is_err() {
+        return ExitCode::from(NOT_STARTED);
+    }
+    outlive_no_parent();
+    if u32::try_from(getppid().as_raw()) != Ok(parent) {
+        return ExitCode::from(NOT_STARTED);
+    }
+
+    let started = Command::new(&program).args(arguments).process_group(0).spawn();
+    let child = match started {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("cannot start {}: {error}", program.display());
+            return ExitCode::from(NOT_STARTED);
+        }
+    };
+    let child = Pid::from_raw(child.id().cast_signed());
+    alarm::set(seconds);
+
+    let mut status = None;
+    while status.is_none() {
+        match signals.wait() {
+            Ok(Signal::SIGCHLD) => status = reap(child),
+            Ok(passed_on @ (Signal::SIGINT | Signal::SIGTERM)) => {
+                let _ = killpg(child, passed_on);
+            }
+            _ => break,
+        }
+    }
+    let status = end_all_descendants(child, status);
+    end_as(status)
+}
+
+/// Asks for SIGHUP when the check's thread ends, and to become the parent of every
+/// descendant whose own parent ends (`PR_SET_CHILD_SUBREAPER`).
+fn outlive_no_parent() {
+    #[cfg(target_os = "linux")]
+    {
+        let _ = nix::sys::prctl::set_child_subreaper(true);
+        let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGHUP);
+    }
+}
+
+/// Collects children that have ended; the program's status if it is among them.
+fn reap(program: Pid) -> Option<WaitStatus> {
+    while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        if status == WaitStatus::StillAlive {
+            return None;
+        }
+        if status.pid() == Some(program) {
+            return Some(status);
+        }
+    }
+    None
+}
+
+fn end_all_descendants(program: Pid, mut status: Option<WaitStatus>) -> Option<WaitStatus> {
+    let _ = killpg(program, Signal::SIGKILL);
+    let give_up = Instant::now() + PATIENCE_WITH_THE_KILLED;
+    while Instant::now() < give_up {
+        // The children of those who end here become ours, and come next.
+        for child in children() {
+            let _ = kill(child, Signal::SIGKILL);
+        }
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Err(Errno::ECHILD) => break,
+            Ok(WaitStatus::StillAlive) | Err(_) => std::thread::yield_now(),
+            Ok(ended) if ended.pid() == Some(program) => status = Some(ended),
+            Ok(_) => {}
+        }
+    }
+    status
+}
+
+/// Our children, by the parent that each process in /proc names. Elsewhere than on Linux
+/// only the process group is known, and it has been killed.
+fn children() -> Vec<Pid> {
+    let me = std::process::id().to_string();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+    processes
+        .filter_map(|entry| {
+            let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // "pid (name) state ppid …"; the name may hold anything, also ')'.
+            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
+            (parent == me).then_some(Pid::from_raw(pid))
+        })
+        .collect()
+}
+
+/// Ends as the program did, by the same status or the same signal.
+fn end_as(status: Option<WaitStatus>) -> ExitCode {
+    match status {
+        Some(WaitStatus::Exited(_, code)) => ExitCode::from(code.to_le_bytes()[0]),
+        Some(WaitStatus::Signaled(_, signal, _)) => {
+            let _ = SigSet::from(signal).thread_unblock();
+            let _ = raise(signal);
+            // Only a signal that we ignore, SIGPIPE, comes back from there.
+            ExitCode::from(128_u8.saturating_add((signal as i32).to_le_bytes()[0]))
+        }
+        _ => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,289 @@
+//! What every program of the kit promises, whatever its lab: help, exit statuses, ports,
+//! signals, a closed stdout.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+use crate::program::{Ended, Launch, Server, complete};
+use crate::story::{Promise, Seen};
+use crate::{PATIENCE, bytes, handout, promise, server, sockets};
+
+/// A server under test: what it takes to start it.
+#[derive(Clone, Copy)]
+pub struct ServerProgram {
+    /// Its name.
+    pub name: &'static str,
+    /// Its ready line up to the address.
+    pub ready: &'static str,
+    /// The port it takes when none is given.
+    pub default_port: u16,
+    /// Whether a port is one of UDP or of TCP.
+    pub over: Over,
+}
+
+/// A transport protocol.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// Datagrams.
+    Udp,
+    /// Connections.
+    Tcp,
+}
+
+impl ServerProgram {
+    /// Starts it on a free port.
+    pub fn start(&self, more: &[&str]) -> Server {
+        let arguments: Vec<&str> = [&["0"], more].concat();
+        server(self.name, &arguments, self.ready)
+    }
+}
+
+/// `--help` describes each of `options` and ends with examples.
+pub fn help_describes_every_option(program: &'static str, options: &[&str]) {
+    let promise = promise(format!(
+        "`{program} --help` prints every option ({}) and, at its end, examples; exit status 0",
+        options.join(", ")
+    ))
+    .try_it(format!("cargo run --bin {program} -- --help"))
+    .read(handout::EVERY_PROGRAM);
+    let end = complete(program, &["--help"]);
+    end.status(0, &promise);
+    let help = bytes::text(&end.stdout).to_lowercase();
+    for option in options {
+        if !help.contains(&option.to_lowercase()) {
+            promise.broken(Seen::Stdout, format!("the help does not name {option}"));
+        }
+    }
+    let Some(examples) = help.rfind("example") else {
+        promise.broken(Seen::Stdout, "the help has no examples");
+    };
+    if !help[examples..].contains(program) {
+        promise.broken(
+            Seen::Stdout,
+            format!("no example calls {program}, or it is not at the end"),
+        );
+    }
+    let (described, _) = help.split_at(examples);
+    if let Some(late) =
+        options.iter().find(|option| !described.contains(&option.to_lowercase()))
+    {
+        promise.broken(Seen::Stdout, format!("{late} is not described before the examples"));
+    }
+    plain(&end, &promise);
+}
+
+/// `--version` prints a version.
+pub fn version_is_told(program: &'static str) {
+    let promise = promise(format!("`{program} --version` prints its version; exit status 0"))
+        .try_it(format!("cargo run --bin {program} -- --version"))
+        .read(handout::EVERY_PROGRAM);
+    let end = complete(program, &["--version"]);
+    end.status(0, &promise);
+    if !end.stdout.iter().any(u8::is_ascii_digit) {
+        promise.broken(
+            Seen::Stdout,
+            format!("stdout has no number: {}", bytes::show(&end.stdout, 60)),
+        );
+    }
+}
+
+/// Arguments that no program could use are refused with status 2, before anything is done.
+pub fn wrong_arguments_are_refused(program: &'static str, cases: &[&[&str]]) {
+    for arguments in cases {
+        let shown = arguments.join(" ");
+        let promise = promise(format!(
+            "`{program} {shown}` is refused: an `error:` on stderr, nothing on stdout, exit \
+             status 2"
+        ))
+        .cause(
+            &[Seen::Status],
+            "wrong arguments have a status of their own, 2; 1 is for what the network, the \
+             peer or a file refuses",
+        )
+        .try_it(format!("cargo run --bin {program} -- {shown}; echo $?"))
+        .read(handout::EVERY_PROGRAM);
+        let end = complete(program, arguments);
+        end.status(2, &promise).stdout(b"", &promise).stderr(contains("error:"), &promise);
+        plain(&end, &promise);
+    }
+}
+
+/// A port that is taken is an error that names the way out.
+pub fn a_taken_port_is_an_error(program: ServerProgram) {
+    let first = program.start(&[]);
+    let promise = promise(format!(
+        "a second {} on the same port says `error: … Address already in use` and a `hint:`, \
+         exit status 1",
+        program.name
+    ))
+    .cause(
+        &[Seen::StillOpen, Seen::Stdout],
+        "two servers now share one port and clients reach one or the other: do not set \
+         SO_REUSEPORT, nor SO_REUSEADDR on a UDP socket",
+    )
+    .try_it(format!("cargo run --bin {} -- {}", program.name, first.port()))
+    .read(handout::EVERY_PROGRAM);
+    let second = Launch::new(program.name, &[&first.port()]).start().ended(&promise);
+    second.stdout(b"", &promise).status(1, &promise).stderr(
+        contains("error: ").and(contains("Address already in use")).and(contains("hint: ")),
+        &promise,
+    );
+    no_crash_shown(&second, &promise);
+}
+
+/// Without arguments a server takes its default port on 127.0.0.1, or says that it is
+/// taken.
+pub fn defaults_are_loopback_and_the_labs_port(program: ServerProgram) {
+    let expected = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), program.default_port);
+    let promise = promise(format!("`{}` without arguments takes {expected}", program.name))
+        .try_it(format!("cargo run --bin {}", program.name))
+        .read(handout::EVERY_PROGRAM);
+    let taken = match program.over {
+        Over::Tcp => TcpListener::bind(expected).err(),
+        Over::Udp => UdpSocket::bind(expected).err(),
+    };
+    if taken.is_some() {
+        // Somebody works with the kit on this machine. That the port is the one is then
+        // shown by what the program says of it.
+        let end = Launch::new(program.name, &[]).start().ended(&promise);
+        end.status(1, &promise).stderr(contains("Address already in use"), &promise);
+        return;
+    }
+    let running = Launch::new(program.name, &[]).start();
+    match running.ended_within(Duration::from_millis(1)) {
+        None => {}
+        Some(end) => promise.broken(Seen::Ended, end.told()),
+    }
+    let server = running.ready(program.ready);
+    if server.address != expected {
+        promise.broken(Seen::Stdout, format!("it took {}", server.address));
+    }
+}
+
+/// Without `--host` only this machine can reach the server.
+pub fn only_this_machine_can_reach_it(program: ServerProgram) {
+    let server = program.start(&[]);
+    let promise = promise(
+        "the server is bound to 127.0.0.1 alone, so that no other machine can reach it",
+    )
+    .cause(
+        &[Seen::Other],
+        "the socket is bound to all addresses (0.0.0.0, or an empty host): bind it to 127.0.0.1",
+    )
+    .read(handout::EVERY_PROGRAM);
+    if server.address.ip() != IpAddr::from(Ipv4Addr::LOCALHOST) {
+        promise.broken(Seen::Other, format!("it says that it is bound to {}", server.address));
+    }
+    // Bound to 0.0.0.0 it would hold this address too, and ours would be refused.
+    let other = SocketAddr::new(Ipv4Addr::new(127, 0, 0, 2).into(), server.address.port());
+    if !sockets::has_second_loopback() {
+        return;
+    }
+    let also_there = match program.over {
+        Over::Tcp => std::net::TcpStream::connect_timeout(&other, PATIENCE).is_ok(),
+        Over::Udp => server.running.holds(other),
+    };
+    if also_there {
+        promise.broken(Seen::Other, format!("it can also be reached at {other}"));
+    }
+}
+
+/// A server on an IPv6 address, which its ready line shows in brackets.
+pub fn start_on_ipv6(program: ServerProgram) -> Option<Server> {
+    if !sockets::has_ipv6() {
+        return None;
+    }
+    let server = program.start(&["--host", "::1"]);
+    if server.address.ip() != IpAddr::from(Ipv6Addr::LOCALHOST) {
+        promise("`--host ::1` binds the IPv6 loopback address")
+            .read(handout::EVERY_PROGRAM)
+            .broken(Seen::Other, format!("it says that it is bound to {}", server.address));
+    }
+    Some(server)
+}
+
+/// What a stopping server promises.
+pub fn stops_in_good_order(program: ServerProgram, signal: Signal) -> Promise {
+    let how = match signal {
+        Signal::SIGINT => "Ctrl-C".to_owned(),
+        other => other.to_string(),
+    };
+    promise(format!("{how} ends {} with exit status 0", program.name))
+        .cause(
+            &[Seen::Status],
+            format!(
+                "{signal} is not handled, so it kills the program or becomes an error of it; \
+                 catch it and end with status 0"
+            ),
+        )
+        .cause(
+            &[Seen::StillOpen],
+            format!("{signal} is ignored, or the program waits for its clients"),
+        )
+        .read(handout::EVERY_PROGRAM)
+}
+
+/// `signal` ends a server that has nothing to do.
+pub fn a_signal_ends_it(program: ServerProgram, signal: Signal) {
+    let server = program.start(&[]);
+    let promise = stops_in_good_order(program, signal);
+    server.running.signal(signal);
+    let end = server.running.ended(&promise);
+    end.status(0, &promise);
+    no_crash_shown(&end, &promise);
+}
+
+/// A server whose stdout nobody reads ends quietly when it comes to print.
+pub fn a_closed_stdout_ends_a_server_quietly(program: ServerProgram) {
+    let promise = quiet_end(program.name);
+    let end = Launch::new(program.name, &["0"]).stdout_closed().start().ended(&promise);
+    said_nothing(&end, &promise);
+}
+
+/// What a program promises that is behind a `… | head -1` which has seen enough.
+pub fn quiet_end(program: &str) -> Promise {
+    promise(format!("{program} ends quietly when nobody reads its stdout any more"))
+        .cause(
+            &[Seen::Stderr],
+            "a failed write to stdout (EPIPE, \"Broken pipe\") became a panic or an error; \
+             in Rust, println! panics on it: use write! and look at its result",
+        )
+        .cause(&[Seen::StillOpen], "a failed write to stdout is not noticed")
+        .read(handout::EVERY_PROGRAM)
+}
+
+/// Nothing stands on stderr.
+pub fn said_nothing(end: &Ended, promise: &Promise) {
+    end.stderr(predicate::str::is_empty(), promise);
+}
+
+/// No escape sequence and no other control character went into a pipe.
+pub fn plain(end: &Ended, promise: &Promise) {
+    for (stream, output) in [("stdout", &end.stdout), ("stderr", &end.stderr)] {
+        if output.contains(&0x1b) {
+            promise.broken_because(
+                Seen::Stdout,
+                format!("there are escape sequences on {stream}: {}", bytes::show(output, 60)),
+                Some(
+                    "colours belong on a terminal only: ask isatty (is_terminal) for the \
+                      stream that is written to"
+                        .to_owned(),
+                ),
+            );
+        }
+    }
+}
+
+/// No panic and no traceback is shown to a user.
+pub fn no_crash_shown(end: &Ended, promise: &Promise) {
+    let errors = end.errors();
+    for sign in ["panicked at", "Traceback", "RUST_BACKTRACE", "core dumped"] {
+        if errors.contains(sign) {
+            promise.broken(Seen::Stderr, format!("a crash is shown to the user:\n{errors}"));
+        }
+    }
+}

@@ -1,0 +1,671 @@
+//! The programs that the checks start: where they come from, what they say, how they end.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::story::{Promise, Seen, fail, quote};
+use crate::tap::Tap;
+use crate::{PATIENCE, bytes, handout, promise, record, sockets, story};
+
+/// How long a program may take to get ready. An interpreter on a busy machine needs some
+/// of it.
+const START: Duration = Duration::from_secs(10);
+
+/// How long after its socket is there a program may take to say so.
+const WORD_AFTER_DEED: Duration = Duration::from_secs(3);
+
+/// After this the keeper ends the program even if the check has forgotten it.
+const KEEPER_LIMIT: Duration = Duration::from_secs(60);
+
+/// How often the sockets of a starting program are looked up.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A program to be started.
+pub struct Launch {
+    name: &'static str,
+    arguments: Vec<OsString>,
+    stdin: Input,
+    stdout: Output,
+    stderr: Output,
+    environment: Vec<(&'static str, &'static str)>,
+}
+
+enum Input {
+    Nothing,
+    Bytes(Vec<u8>),
+    Terminal(OwnedFd),
+}
+
+enum Output {
+    Read,
+    Nobody,
+    Terminal(OwnedFd),
+}
+
+impl Launch {
+    /// `name` of the kit's own, or of the folder that `LAB_PROGRAMS` names.
+    pub fn new(name: &'static str, arguments: &[&str]) -> Self {
+        Self {
+            name,
+            arguments: arguments.iter().map(OsString::from).collect(),
+            stdin: Input::Nothing,
+            stdout: Output::Read,
+            stderr: Output::Read,
+            environment: Vec::new(),
+        }
+    }
+
+    /// What the program reads from stdin, through a pipe, before its end.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Input::Bytes(bytes.into());
+        self
+    }
+
+    /// Stdin is a terminal.
+    #[must_use]
+    pub fn stdin_from(mut self, terminal: OwnedFd) -> Self {
+        self.stdin = Input::Terminal(terminal);
+        self
+    }
+
+    /// Stdout is a terminal.
+    #[must_use]
+    pub fn stdout_to(mut self, terminal: OwnedFd) -> Self {
+        self.stdout = Output::Terminal(terminal);
+        self
+    }
+
+    /// Stderr is a terminal.
+    #[must_use]
+    pub fn stderr_to(mut self, terminal: OwnedFd) -> Self {
+        self.stderr = Output::Terminal(terminal);
+        self
+    }
+
+    /// Stdout is a pipe that nobody reads any more, as behind `… | head -1`.
+    #[must_use]
+    pub fn stdout_closed(mut self) -> Self {
+        self.stdout = Output::Nobody;
+        self
+    }
+
+    /// An environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
+    /// Starts the program under a keeper.
+    pub fn start(self) -> Running {
+        let path = path_of(self.name);
+        let mut shown = command_shown(self.name, &path);
+        for argument in &self.arguments {
+            let argument = argument.to_string_lossy();
+            if argument.chars().count() > 40 {
+                let _ = write!(shown, " '…{} bytes…'", argument.len());
+            } else if argument.is_empty() || argument.contains([' ', '\'', '\n', '\\']) {
+                let _ = write!(shown, " '{argument}'");
+            } else {
+                let _ = write!(shown, " {argument}");
+            }
+        }
+
+        let mut command = Command::new(keeper());
+        command
+            .arg(std::process::id().to_string())
+            .arg(KEEPER_LIMIT.as_secs().to_string())
+            .arg(&path)
+            .args(&self.arguments)
+            // What a user's shell may hold must not change what a program says, or when.
+            .env("LC_ALL", "C.UTF-8")
+            .env("TERM", "xterm-256color")
+            .env("RUST_BACKTRACE", "0")
+            .env_remove("PYTHONUNBUFFERED")
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE")
+            .envs(self.environment);
+        let mut input = Vec::new();
+        match self.stdin {
+            Input::Nothing => command.stdin(Stdio::null()),
+            Input::Bytes(bytes) => {
+                input = bytes;
+                command.stdin(Stdio::piped())
+            }
+            Input::Terminal(terminal) => command.stdin(terminal),
+        };
+        match self.stdout {
+            Output::Read => command.stdout(Stdio::piped()),
+            Output::Nobody => {
+                let (_, unread) = io::pipe().unwrap_or_else(|error| broken_machine(&error));
+                command.stdout(unread)
+            }
+            Output::Terminal(terminal) => command.stdout(terminal),
+        };
+        match self.stderr {
+            Output::Read | Output::Nobody => command.stderr(Stdio::piped()),
+            Output::Terminal(terminal) => command.stderr(terminal),
+        };
+
+        let started = Instant::now();
+        let mut child = command.spawn().unwrap_or_else(|error| broken_machine(&error));
+        drop(command); // and with it our ends of pipes and terminals
+        if let Some(stdin) = child.stdin.take() {
+            feed(stdin, input);
+        }
+        let process = Arc::new(Process {
+            name: self.name,
+            command: shown,
+            started,
+            stdout: child.stdout.take().map_or_else(Tap::dry, Tap::on),
+            stderr: child.stderr.take().map_or_else(Tap::dry, Tap::on),
+            keeper: Mutex::new(child),
+        });
+        record::with(|record| record.programs.push(Arc::clone(&process)));
+        Running { process }
+    }
+}
+
+/// Starts a client, or any program that ends by itself, with an empty stdin.
+pub fn client(name: &'static str, arguments: &[&str]) -> Running {
+    Launch::new(name, arguments).start()
+}
+
+/// Starts a server and waits until it says that it is ready, which must be true.
+///
+/// `ready` is its ready line up to the address.
+pub fn server(name: &'static str, arguments: &[&str], ready: &str) -> Server {
+    Launch::new(name, arguments).start().ready(ready)
+}
+
+/// Runs a program that ends by itself, with an empty stdin and nobody to talk to.
+pub fn complete(name: &'static str, arguments: &[&str]) -> Ended {
+    let path = path_of(name);
+    let started = Instant::now();
+    let output = assert_cmd::Command::new(keeper())
+        .arg(std::process::id().to_string())
+        .arg(PATIENCE.as_secs().to_string())
+        .arg(path)
+        .args(arguments)
+        .env("LC_ALL", "C.UTF-8")
+        // The keeper is the one to end a program that does not: it knows its descendants.
+        .timeout(PATIENCE * 2)
+        .output()
+        .unwrap_or_else(|error| broken_machine(&error));
+    Ended {
+        status: output.status,
+        stdout: output.stdout,
+        stderr: output.stderr,
+        took: started.elapsed(),
+    }
+}
+
+/// A started program and all its descendants, which end when this is dropped.
+pub struct Running {
+    process: Arc<Process>,
+}
+
+/// A server that is ready.
+pub struct Server {
+    /// The program.
+    pub running: Running,
+    /// The address that it says it has.
+    pub address: SocketAddr,
+}
+
+/// How a program ended, and all that it wrote.
+pub struct Ended {
+    /// Exit status, or the signal that ended it.
+    pub status: ExitStatus,
+    /// All of its stdout; empty where that was a terminal.
+    pub stdout: Vec<u8>,
+    /// All of its stderr; empty where that was a terminal.
+    pub stderr: Vec<u8>,
+    /// From its start to its end.
+    pub took: Duration,
+}
+
+impl Running {
+    /// The command that a person would type for it.
+    pub fn command(&self) -> &str {
+        &self.process.command
+    }
+
+    /// What it has written to stderr so far.
+    pub fn stderr(&self) -> Vec<u8> {
+        self.process.stderr.bytes()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.process.status().is_some()
+    }
+
+    /// Whether one of its sockets is open for clients at `address`, or at all addresses.
+    /// Not known elsewhere than on Linux.
+    pub fn holds(&self, address: SocketAddr) -> bool {
+        self.sockets().unwrap_or_default().iter().any(|socket| {
+            socket.port() == address.port()
+                && (socket.ip() == address.ip() || socket.ip().is_unspecified())
+        })
+    }
+
+    /// Sends a signal to the program (and its process group, as a terminal does).
+    pub fn signal(&self, signal: Signal) {
+        let keeper = self.process.lock();
+        let _ = kill(pid(&keeper), signal);
+    }
+
+    /// Waits at most `limit` for the end; `None` if it goes on.
+    pub fn ended_within(&self, limit: Duration) -> Option<Ended> {
+        let until = Instant::now() + limit;
+        let process = &self.process;
+        // The keeper is the last to hold the other ends of the pipes. Where both went to
+        // a terminal there is nothing to wait for but the status.
+        for tap in [&process.stdout, &process.stderr] {
+            if !tap.wait_for_end(until.saturating_duration_since(Instant::now())) {
+                return None;
+            }
+        }
+        let status = process.wait_until(until)?;
+        Some(Ended {
+            status,
+            stdout: process.stdout.bytes(),
+            stderr: process.stderr.bytes(),
+            took: process.started.elapsed(),
+        })
+    }
+
+    /// Waits for the end, which must come in time.
+    pub fn ended(&self, promise: &Promise) -> Ended {
+        self.ended_within(PATIENCE).unwrap_or_else(|| {
+            promise.broken(
+                Seen::StillOpen,
+                format!(
+                    "{} was still running after {} s",
+                    self.process.name,
+                    PATIENCE.as_secs()
+                ),
+            )
+        })
+    }
+
+    /// Waits for the ready line, and on Linux for the socket that it promises.
+    pub fn ready(self, ready: &str) -> Server {
+        let promise = promise(format!(
+            "`{}` prints `{ready}ADDR:PORT` on stdout at once, with its real address",
+            self.command()
+        ))
+        .try_it(self.command())
+        .read(handout::EVERY_PROGRAM);
+        let line = self.first_line(&promise);
+        let Some(address) = line.strip_prefix(ready) else {
+            promise.broken(
+                Seen::Stdout,
+                format!("its first line is `{}`", quote(line.as_bytes())),
+            );
+        };
+        let Ok(address) = address.parse::<SocketAddr>() else {
+            promise.broken_because(
+                Seen::Stdout,
+                format!("its first line is `{}`", quote(line.as_bytes())),
+                Some(
+                    "after the words comes the socket's address, as 127.0.0.1:12000 or \
+                      [::1]:12000, and nothing else"
+                        .to_owned(),
+                ),
+            );
+        };
+        if address.port() == 0 {
+            promise.broken_because(
+                Seen::Stdout,
+                format!("it says port 0: `{line}`"),
+                Some(
+                    "0 asks the kernel for any free port; ask the socket which one it got \
+                      (getsockname, local_addr)"
+                        .to_owned(),
+                ),
+            );
+        }
+        let until = Instant::now() + WORD_AFTER_DEED;
+        while let Some(open) = self.sockets() {
+            if open.iter().any(|socket| socket.port() == address.port()) {
+                break;
+            }
+            if self.has_ended() || until < Instant::now() {
+                let really = match &open[..] {
+                    [] => "no socket of it is open for clients".to_owned(),
+                    [socket, ..] => format!("its socket is at {socket}"),
+                };
+                promise.broken(Seen::Refused, format!("it says `{line}`, but {really}"));
+            }
+            self.process.stderr.wait_for(LOOK, |_| None::<()>);
+            thread::yield_now();
+        }
+        Server { running: self, address }
+    }
+
+    /// The first line of stdout, which must come while the program runs.
+    fn first_line(&self, promise: &Promise) -> String {
+        let process = &self.process;
+        let until = process.started + START;
+        let mut deed = None;
+        loop {
+            let line = process.stdout.wait_for(LOOK, |bytes| {
+                let end = bytes.iter().position(|byte| *byte == b'\n')?;
+                Some(bytes::text(&bytes[..end]).trim_end_matches('\r').to_owned())
+            });
+            if let Some(line) = line {
+                return line;
+            }
+            if process.stdout.ended()
+                && let Some(end) = self.ended_within(PATIENCE)
+            {
+                promise.broken(Seen::Ended, format!("it ended at once: {}", end.told()));
+            }
+            let open = self.sockets().unwrap_or_default();
+            if let Some(socket) = open.first() {
+                let since = *deed.get_or_insert_with(Instant::now);
+                if since.elapsed() > WORD_AFTER_DEED {
+                    let so_far = process.stdout.bytes();
+                    let (happened, cause) = if so_far.is_empty() {
+                        (
+                            "no line came on stdout",
+                            "stdout is not flushed: into a pipe a line \
+                          stays in the program's buffer until it is flushed after each line",
+                        )
+                    } else {
+                        ("its first line has no end", "the line has no newline at its end")
+                    };
+                    promise.broken_because(
+                        Seen::Stdout,
+                        format!("it listens on {socket}, but {happened}"),
+                        Some(cause.to_owned()),
+                    );
+                }
+            }
+            if until < Instant::now() {
+                promise.broken(Seen::Nothing, format!("nothing for {} s", START.as_secs()));
+            }
+        }
+    }
+
+    fn sockets(&self) -> Option<Vec<SocketAddr>> {
+        let keeper = pid(&self.process.lock());
+        sockets::open_for_clients(keeper)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.process.end();
+    }
+}
+
+impl Server {
+    /// Its address, as an argument.
+    pub fn host(&self) -> String {
+        self.address.ip().to_string()
+    }
+
+    /// Its port, as an argument.
+    pub fn port(&self) -> String {
+        self.address.port().to_string()
+    }
+}
+
+impl Ended {
+    /// In words, with what it said last.
+    pub fn told(&self) -> String {
+        let mut told = match (self.status.code(), self.status.signal()) {
+            (Some(code), _) => format!("exit status {code}"),
+            (None, Some(number)) => match Signal::try_from(number) {
+                Ok(signal) => format!("killed by {signal}"),
+                Err(_) => format!("killed by signal {number}"),
+            },
+            (None, None) => "no exit status".to_owned(),
+        };
+        for (stream, output) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !output.is_empty() {
+                let _ = write!(told, "\n{stream}: {}", quote(output));
+            }
+        }
+        told
+    }
+
+    /// Its stderr as text.
+    pub fn errors(&self) -> String {
+        bytes::text(&self.stderr)
+    }
+
+    /// The exit status must be `code`.
+    pub fn status(&self, code: i32, promise: &Promise) -> &Self {
+        if self.status.code() != Some(code) {
+            promise
+                .broken(Seen::Status, format!("not exit status {code}, but {}", self.told()));
+        }
+        self
+    }
+
+    /// Stdout must be exactly these bytes.
+    pub fn stdout(&self, want: &[u8], promise: &Promise) -> &Self {
+        if let Some(difference) = bytes::difference(want, &self.stdout) {
+            let mut happened = format!("on stdout {difference}");
+            if !self.stderr.is_empty() {
+                let _ = write!(happened, "\nstderr: {}", quote(&self.stderr));
+            }
+            promise.broken(Seen::Stdout, happened);
+        }
+        self
+    }
+
+    /// `fits` must hold for the text of stderr.
+    pub fn stderr(&self, fits: impl predicates::Predicate<str>, promise: &Promise) -> &Self {
+        if !fits.eval(&self.errors()) {
+            let said = match quote(&self.stderr) {
+                said if said.is_empty() => "nothing on stderr".to_owned(),
+                said => format!("on stderr:\n{said}"),
+            };
+            promise.broken(Seen::Stderr, format!("{said}\nbut expected {fits}"));
+        }
+        self
+    }
+}
+
+/// A program's process, as the record of its check sees it.
+pub(crate) struct Process {
+    name: &'static str,
+    command: String,
+    started: Instant,
+    stdout: Tap,
+    stderr: Tap,
+    keeper: Mutex<Child>,
+}
+
+impl Process {
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The line in which a crashed program says why.
+    pub(crate) fn crash(&self) -> Option<String> {
+        let stderr = bytes::text(&self.stderr.bytes());
+        if let Some(at) = stderr.find("panicked at ") {
+            let mut lines = stderr[at..].lines();
+            let place = lines.next().unwrap_or_default();
+            return Some(format!("{place} {}", lines.next().unwrap_or_default()));
+        }
+        if stderr.contains("Traceback (most recent call last)") {
+            return stderr.lines().rfind(|line| !line.is_empty()).map(str::to_owned);
+        }
+        match self.status()?.signal().and_then(|signal| Signal::try_from(signal).ok()) {
+            Some(
+                signal @ (Signal::SIGSEGV | Signal::SIGABRT | Signal::SIGBUS | Signal::SIGFPE),
+            ) => Some(format!("killed by {signal}")),
+            _ => None,
+        }
+    }
+
+    /// The last lines that it wrote to stderr.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        let stderr = bytes::text(&self.stderr.bytes());
+        let lines: Vec<&str> = stderr.lines().filter(|line| !line.is_empty()).collect();
+        let last = &lines[lines.len().saturating_sub(2)..];
+        (!last.is_empty()).then(|| quote(last.join("\n").as_bytes()))
+    }
+
+    fn status(&self) -> Option<ExitStatus> {
+        self.lock().try_wait().ok().flatten()
+    }
+
+    fn wait_until(&self, until: Instant) -> Option<ExitStatus> {
+        loop {
+            if let Some(status) = self.status() {
+                return Some(status);
+            }
+            if until < Instant::now() {
+                return None;
+            }
+            // Both streams have ended, so the status is a matter of microseconds; where
+            // they are terminals nothing else tells of it.
+            thread::park_timeout(Duration::from_millis(1));
+        }
+    }
+
+    fn end(&self) {
+        let mut keeper = self.lock();
+        if let Ok(None) = keeper.try_wait() {
+            let _ = kill(pid(&keeper), Signal::SIGHUP);
+            let _ = keeper.wait();
+        }
+    }
+
+    /// The child is reaped only under this lock, so its process id stays its own.
+    fn lock(&self) -> MutexGuard<'_, Child> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(child.id().cast_signed())
+}
+
+/// Writes `bytes` to a program's stdin beside the check: a pipe holds only 64 KiB.
+fn feed(mut stdin: ChildStdin, bytes: Vec<u8>) {
+    let fed = thread::Builder::new().spawn(move || {
+        // A program that does not want all of it closes its end.
+        let _ = stdin.write_all(&bytes);
+    });
+    if let Err(error) = fed {
+        broken_machine(&error);
+    }
+}
+
+/// What a person types to start it.
+fn command_shown(name: &str, path: &Path) -> String {
+    match programs_folder() {
+        Some(_) => path.display().to_string(),
+        None => format!("cargo run --bin {name} --"),
+    }
+}
+
+/// The executable of a program: the one in `LAB_PROGRAMS`, or the kit's own, built now.
+fn path_of(name: &'static str) -> PathBuf {
+    if let Some(folder) = programs_folder() {
+        let path = folder.join(name);
+        let mode = path.metadata().map(|data| data.permissions().mode());
+        return match mode {
+            Ok(mode) if mode & 0o111 != 0 => path,
+            Ok(_) => fail(&format!("{} is not executable: chmod +x it", path.display())),
+            Err(error) => {
+                fail(&format!("LAB_PROGRAMS has no {name}: {}: {error}", path.display()))
+            }
+        };
+    }
+    static BUILT: Mutex<Option<HashMap<&'static str, Result<PathBuf, String>>>> =
+        Mutex::new(None);
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let built = built.get_or_insert_default().entry(name).or_insert_with(|| build(name));
+    match built {
+        Ok(path) => path.clone(),
+        Err(complaint) => fail(&format!(
+            "✗ lab {} · {}\n  happened        {name} does not compile\n{complaint}\n  try it          \
+             cargo build --bin {name}",
+            story::lab(),
+            story::check_name()
+        )),
+    }
+}
+
+fn programs_folder() -> Option<PathBuf> {
+    let folder = std::env::var_os("LAB_PROGRAMS").filter(|folder| !folder.is_empty())?;
+    // cargo runs a check in its package's folder; people mean the folder they type in.
+    Some(root().join(folder))
+}
+
+/// The kit's folder.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// Builds one program, so that another one that does not compile is no matter.
+fn build(name: &str) -> Result<PathBuf, String> {
+    let build = escargot::CargoBuild::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .bin(name)
+        .current_release();
+    let messages = build.exec().map_err(|error| error.to_string())?;
+    let (mut path, mut complaints) = (None, String::new());
+    for message in messages {
+        // The end of a failed build is an error of its own, after the compiler's.
+        let Ok(message) = message else { continue };
+        match message.decode() {
+            Ok(escargot::format::Message::CompilerArtifact(artifact)) => {
+                path = artifact.executable.map(|path| path.into_owned()).or(path);
+            }
+            Ok(escargot::format::Message::CompilerMessage(complaint)) => {
+                if let escargot::format::diagnostic::DiagnosticLevel::Error =
+                    complaint.message.level
+                {
+                    complaints
+                        .push_str(complaint.message.rendered.as_deref().unwrap_or_default());
+                }
+            }
+            _ => {}
+        }
+    }
+    match path {
+        Some(path) if complaints.is_empty() => Ok(path),
+        _ => Err(complaints.lines().take(20).collect::<Vec<_>>().join("\n")),
+    }
+}
+
+/// The keeper's executable, which cargo has built beside the checks.
+fn keeper() -> PathBuf {
+    if let Some(path) = std::env::var_os("CARGO_BIN_EXE_keeper") {
+        return path.into();
+    }
+    let executable = std::env::current_exe().unwrap_or_default();
+    // target/debug/deps/lab2_tcp-… and target/debug/keeper
+    let folder = executable.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+    folder.join("keeper")
+}
+
+fn broken_machine(error: &io::Error) -> ! {
+    fail(&format!("this machine cannot run the check: {error}"))
+}

@@ -1,0 +1,120 @@
+//! Which sockets a process really has, from /proc. Elsewhere than on Linux nothing is
+//! known, and the checks go by what programs say.
+
+use std::collections::HashSet;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use nix::unistd::Pid;
+
+/// Addresses at which `root` or a descendant listens for connections or receives
+/// datagrams. `None` where that cannot be known.
+pub fn open_for_clients(root: Pid) -> Option<Vec<SocketAddr>> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    let mut addresses = Vec::new();
+    for pid in with_descendants(root) {
+        let inodes = socket_inodes(pid);
+        if inodes.is_empty() {
+            continue;
+        }
+        // proc_pid_net(5): state 0A is LISTEN; 07 is an unconnected UDP socket.
+        for (table, state) in [("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")] {
+            let lines =
+                fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+            for line in lines.lines().skip(1) {
+                let fields: Vec<&str> = line.split_whitespace().collect();
+                if let [_, local, _, its_state, _, _, _, _, _, inode, ..] = fields[..]
+                    && its_state == state
+                    && inodes.contains(inode)
+                    && let Some(address) = address(local)
+                    && address.port() != 0
+                {
+                    addresses.push(address);
+                }
+            }
+        }
+    }
+    Some(addresses)
+}
+
+/// Whether this machine has an IPv6 loopback address.
+pub fn has_ipv6() -> bool {
+    std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}
+
+/// Whether this machine takes all of 127.0.0.0/8 as its own, as Linux does.
+pub fn has_second_loopback() -> bool {
+    std::net::UdpSocket::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).is_ok()
+}
+
+/// The process and all that it started, directly or not.
+pub(crate) fn with_descendants(root: Pid) -> Vec<Pid> {
+    let parents: Vec<(Pid, Pid)> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // "pid (name) state ppid …"; the name may hold anything, also ')'.
+            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+            Some((Pid::from_raw(pid), Pid::from_raw(parent)))
+        })
+        .collect();
+    let mut family = vec![root];
+    let mut next = 0;
+    while next < family.len() {
+        let parent = family[next];
+        family.extend(parents.iter().filter(|(_, its)| *its == parent).map(|(pid, _)| *pid));
+        next += 1;
+    }
+    family
+}
+
+fn socket_inodes(pid: Pid) -> HashSet<String> {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten();
+    descriptors
+        .filter_map(|entry| {
+            let target = fs::read_link(entry.ok()?.path()).ok()?;
+            let inode = target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+            Some(inode.to_owned())
+        })
+        .collect()
+}
+
+/// `0100007F:2EE0` is 127.0.0.1:12000: words of 4 bytes in the machine's own order.
+fn address(field: &str) -> Option<SocketAddr> {
+    let (ip, port) = field.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let mut octets = Vec::new();
+    for start in (0..ip.len()).step_by(8) {
+        let word = u32::from_str_radix(ip.get(start..start + 8)?, 16).ok()?;
+        octets.extend_from_slice(&word.to_ne_bytes());
+    }
+    let ip = match octets.len() {
+        4 => IpAddr::from(<[u8; 4]>::try_from(octets).ok()?),
+        16 => IpAddr::from(<[u8; 16]>::try_from(octets).ok()?),
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_sockets_are_found() {
+        let me = Pid::this();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let mine = [listener.local_addr().expect("bound"), socket.local_addr().expect("bound")];
+        if let Some(found) = open_for_clients(me) {
+            assert!(
+                mine.iter().all(|address| found.contains(address)),
+                "{mine:?} in {found:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What a failed check tells a learner: what should happen, what happened, the likely
+//! cause, the conversation, a command to try, where to read on.
+
+use std::cell::Cell;
+use std::panic::resume_unwind;
+use std::sync::OnceLock;
+
+use crate::{bytes, record, seed};
+
+/// Width of a story's text.
+const COLUMNS: usize = 96;
+
+/// The longest story.
+const LINES: usize = 25;
+
+/// Column in which the text behind a label begins.
+const INDENT: usize = 18;
+
+/// What a check saw instead of what was promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing came, and nothing ended.
+    Nothing,
+    /// A part came, then nothing more.
+    Part,
+    /// Other bytes came.
+    Other,
+    /// More came than there should be.
+    More,
+    /// The connection was closed too early.
+    Closed,
+    /// The connection was reset.
+    Reset,
+    /// The connection was refused, or nobody has the port.
+    Refused,
+    /// The connection, or the program, went on when it should have ended.
+    StillOpen,
+    /// The program ended when it should have gone on.
+    Ended,
+    /// It took too little or too much time.
+    Time,
+    /// The program ended with another exit status.
+    Status,
+    /// Something else stood on stdout.
+    Stdout,
+    /// Something else stood on stderr.
+    Stderr,
+}
+
+/// What a program promises, and what to tell when it breaks the promise.
+#[derive(Clone)]
+pub struct Promise {
+    should: String,
+    causes: Vec<(Vec<Seen>, String)>,
+    by_hand: Option<String>,
+    read: Option<&'static str>,
+}
+
+/// A promise in a sentence: what should happen.
+pub fn promise(should: impl Into<String>) -> Promise {
+    Promise { should: should.into(), causes: Vec::new(), by_hand: None, read: None }
+}
+
+impl Promise {
+    /// The likely cause where one of `seen` is what happened. The first that fits is told.
+    #[must_use]
+    pub fn cause(mut self, seen: &[Seen], cause: impl Into<String>) -> Self {
+        self.causes.push((seen.to_vec(), cause.into()));
+        self
+    }
+
+    /// A command by which to see the same.
+    #[must_use]
+    pub fn try_it(mut self, command: impl Into<String>) -> Self {
+        self.by_hand = Some(command.into());
+        self
+    }
+
+    /// Where to read on, one of [`crate::handout`].
+    #[must_use]
+    pub fn read(mut self, place: &'static str) -> Self {
+        self.read = Some(place);
+        self
+    }
+
+    /// Fails the check.
+    pub fn broken(&self, seen: Seen, happened: impl Into<String>) -> ! {
+        self.broken_because(seen, happened, None)
+    }
+
+    /// Fails the check; `found` is a cause that the check found out by itself and is more
+    /// certain than those that were foreseen.
+    pub fn broken_because(
+        &self,
+        seen: Seen,
+        happened: impl Into<String>,
+        found: Option<String>,
+    ) -> ! {
+        let foreseen = self.causes.iter().find(|(fits, _)| fits.contains(&seen));
+        let mut cause = found.or_else(|| foreseen.map(|(_, cause)| cause.clone()));
+        let programs = record::with(|record| record.programs.clone());
+        let mut heard = Vec::new();
+        for program in programs {
+            // A panic or a traceback explains more than anything seen from outside.
+            if let Some(crash) = program.crash() {
+                cause = Some(format!("{} crashed: {crash}", program.name()));
+            } else if let Some(last) = program.last_words() {
+                heard.push((format!("{} says", program.name()), last));
+            }
+        }
+        let mut facts =
+            vec![("should happen", self.should.clone()), ("happened", happened.into())];
+        facts.extend(cause.map(|cause| ("likely cause", cause)));
+        let mut after = Vec::new();
+        after.extend(heard.iter().map(|(label, words)| (label.as_str(), words.clone())));
+        after.extend(self.by_hand.clone().map(|command| ("try it", command)));
+        after.extend(self.read.map(|place| ("more", place.to_owned())));
+        let seed = seed::seed();
+        if record::with(|record| record.seed_used) {
+            after.push(("repeat", format!("LAB_SEED={seed} makes the same random choices")));
+        }
+
+        let mut lines = vec![format!("✗ lab {} · {}", lab(), check_name())];
+        let before: Vec<String> =
+            facts.iter().flat_map(|(label, text)| lay_out(label, text)).collect();
+        let after: Vec<String> =
+            after.iter().flat_map(|(label, text)| lay_out(label, text)).collect();
+        let room = LINES.saturating_sub(1 + before.len() + after.len());
+        lines.extend(before);
+        let ladder = record::with(|record| record.ladder(room));
+        lines.extend(ladder.into_iter().map(|line| format!("    {line}")));
+        lines.extend(after);
+        lines.truncate(LINES);
+        fail(&lines.join("\n"));
+    }
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From now on checks fail on this thread without telling their story.
+pub(crate) fn fail_quietly() {
+    QUIET.set(true);
+}
+
+/// Ends the check as failed. Unlike a panic this shows no place in the kit's own code.
+pub(crate) fn fail(story: &str) -> ! {
+    if !QUIET.get() {
+        eprintln!("{story}");
+    }
+    resume_unwind(Box::new(story.to_owned()))
+}
+
+/// The name of the check that runs on this thread.
+pub fn check_name() -> String {
+    std::thread::current().name().unwrap_or("check").to_owned()
+}
+
+/// The number of the lab whose checks these are: `2` of `lab2_tcp`.
+pub(crate) fn lab() -> String {
+    let digits = test_name().strip_prefix("lab").unwrap_or_default();
+    digits.chars().take_while(char::is_ascii_digit).collect()
+}
+
+/// The name of the test executable as cargo knows it, `lab2_tcp`.
+pub(crate) fn test_name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let executable = std::env::current_exe().unwrap_or_default();
+        let name = executable.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        // cargo adds a hash to it.
+        name.rsplit_once('-').map_or(name, |(name, _)| name).to_owned()
+    })
+}
+
+/// A label and its text, broken into lines between words.
+fn lay_out(label: &str, text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            let length = line.chars().count() + 1 + word.chars().count();
+            if !line.is_empty() && INDENT + length > COLUMNS {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    let mut label = format!("  {label}");
+    for line in &mut lines {
+        *line = format!("{label:<INDENT$}{line}");
+        label.clear();
+    }
+    lines
+}
+
+/// A program's output for a story: at most three lines, readable, without control bytes.
+pub(crate) fn quote(output: &[u8]) -> String {
+    let text = bytes::text(output);
+    let lines: Vec<String> = text
+        .lines()
+        .take(3)
+        .map(|line| {
+            let readable: String = line.chars().flat_map(readable).collect();
+            if readable.chars().count() > 200 {
+                readable.chars().take(200).chain("…".chars()).collect()
+            } else {
+                readable
+            }
+        })
+        .collect();
+    lines.join("\n")
+}
+
+fn readable(character: char) -> Vec<char> {
+    if character.is_control() && character != '\t' {
+        character.escape_default().collect()
+    } else {
+        vec![character]
+    }
+}

@@ -1,0 +1,447 @@
+//! TCP peers that keep a record: clients of a server under test, and servers for a client
+//! under test.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::{Domain, SockRef, Socket, Type};
+
+use crate::program::{Running, Server};
+use crate::record::{Lane, What};
+use crate::story::{Promise, Seen, fail};
+use crate::{PATIENCE, bytes};
+
+/// How long an answer may take that a peer has provoked by doing what a learner's program
+/// seems to wait for.
+const PROVOKED: Duration = Duration::from_secs(1);
+
+/// One end of a connection, ours, with the program under test at the other.
+pub struct Peer {
+    stream: TcpStream,
+    lane: Lane,
+    side: Side,
+    /// What was sent and has not been looked at in the light of an answer.
+    unanswered: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
+}
+
+/// How reading came to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Enough,
+    Silence,
+    End,
+    Reset,
+}
+
+impl Server {
+    /// Connects a client, which must succeed.
+    pub fn connect(&self, promise: &Promise) -> Peer {
+        Peer::connect(self.address, promise)
+    }
+}
+
+impl Peer {
+    /// Connects to the program under test, which must succeed.
+    pub fn connect(server: SocketAddr, promise: &Promise) -> Self {
+        match TcpStream::connect_timeout(&server, PATIENCE) {
+            Ok(stream) => Self::on(stream, Side::Client),
+            Err(error) => {
+                Lane::new("", server).note(What::ClientDid("connect".to_owned()));
+                let seen = match error.kind() {
+                    ErrorKind::ConnectionRefused => Seen::Refused,
+                    _ => Seen::Nothing,
+                };
+                promise.broken(seen, format!("connecting to {server} failed: {error}"));
+            }
+        }
+    }
+
+    fn on(stream: TcpStream, side: Side) -> Self {
+        let set = || -> io::Result<(SocketAddr, SocketAddr)> {
+            stream.set_nodelay(true)?;
+            stream.set_write_timeout(Some(PATIENCE))?;
+            Ok((stream.local_addr()?, stream.peer_addr()?))
+        };
+        let (ours, theirs) = set().unwrap_or_else(|error| broken_machine(&error));
+        let (client, server) =
+            if side == Side::Client { (ours, theirs) } else { (theirs, ours) };
+        let lane = Lane::new(&format!(":{}", client.port()), server);
+        lane.note(What::ClientDid("connect".to_owned()));
+        Self { stream, lane, side, unanswered: Vec::new() }
+    }
+
+    /// Sends all of `bytes`, which the program must take.
+    pub fn send(&mut self, bytes: &[u8], promise: &Promise) {
+        self.note_ours(bytes);
+        self.unanswered.extend_from_slice(bytes);
+        if let Err(error) = self.stream.write_all(bytes) {
+            let (seen, what) = match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                    (Seen::Nothing, "it stopped reading".to_owned())
+                }
+                _ => (Seen::Reset, format!("the connection was gone: {error}")),
+            };
+            promise.broken(seen, format!("not all of our bytes could be sent: {what}"));
+        }
+    }
+
+    /// Sends `bytes` if the program takes them, which it need not.
+    pub fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.note_ours(bytes);
+        self.stream.write_all(bytes)
+    }
+
+    /// Sends from a thread of its own, for more than the buffers on the way can hold.
+    pub fn send_beside(&mut self, bytes: Vec<u8>) -> JoinHandle<io::Result<()>> {
+        self.note_ours(&bytes);
+        self.unanswered.extend_from_slice(&bytes);
+        let stream = self.stream.try_clone();
+        let sending = thread::Builder::new().spawn(move || stream?.write_all(&bytes));
+        sending.unwrap_or_else(|error| broken_machine(&error))
+    }
+
+    /// What comes next must be exactly `want`.
+    pub fn expect(&mut self, want: &[u8], promise: &Promise) {
+        let (got, stop) = self.read_like(want, PATIENCE);
+        let mistake = bytes::likely_mistake(&self.unanswered, want, &got);
+        self.unanswered.clear();
+        let Some(difference) = bytes::difference(want, &got) else { return };
+        let differs = got.len() == want.len() || !want.starts_with(&got);
+        let (seen, after) = match stop {
+            _ if differs => (Seen::Other, ""),
+            Stop::End => (Seen::Closed, ", then the connection was closed"),
+            Stop::Reset => (Seen::Reset, ", then the connection was reset"),
+            _ if got.is_empty() => (Seen::Nothing, ""),
+            _ => (Seen::Part, ", then nothing more"),
+        };
+        let waited = match stop {
+            Stop::Silence => format!(" within {} s", PATIENCE.as_secs()),
+            _ => String::new(),
+        };
+        let found = match seen {
+            Seen::Nothing | Seen::Part => self.provoke(&want[got.len()..]).or(mistake),
+            _ => mistake,
+        };
+        promise.broken_because(seen, format!("{difference}{after}{waited}"), found);
+    }
+
+    /// The connection must end here, in order (FIN) or not (RST), without another byte.
+    pub fn expect_end(&mut self, limit: Duration, promise: &Promise) {
+        let mut more = [0; 256];
+        match self.read_some(&mut more, limit) {
+            Ok(0) => {}
+            Ok(length) => promise.broken(
+                Seen::More,
+                format!("instead of the end came {}", bytes::show(&more[..length], 60)),
+            ),
+            Err(Stop::Silence) => promise.broken(
+                Seen::StillOpen,
+                format!("the connection was still open after {:.1} s", limit.as_secs_f64()),
+            ),
+            Err(_) => {}
+        }
+    }
+
+    /// The connection must stay open and silent for `time`.
+    pub fn expect_silence(&mut self, time: Duration, promise: &Promise) {
+        let mut more = [0; 256];
+        match self.read_some(&mut more, time) {
+            Err(Stop::Silence) => {}
+            Ok(0) => promise.broken(Seen::Closed, "the connection was closed"),
+            Err(_) => promise.broken(Seen::Reset, "the connection was reset"),
+            Ok(length) => promise
+                .broken(Seen::More, format!("this came: {}", bytes::show(&more[..length], 60))),
+        }
+    }
+
+    /// All that still comes, up to the end of the connection or `limit`.
+    pub fn rest(&mut self, limit: Duration) -> Vec<u8> {
+        let until = Instant::now() + limit;
+        let (mut all, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
+        loop {
+            match self.read_some(&mut buffer, until.saturating_duration_since(Instant::now())) {
+                Ok(length) if length > 0 => all.extend_from_slice(&buffer[..length]),
+                _ => return all,
+            }
+        }
+    }
+
+    /// Ends our direction (FIN); the other stays open.
+    pub fn half_close(&mut self) {
+        self.note_did("FIN, no more will come");
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// Ends the connection at once, by RST: what is under way is lost.
+    pub fn reset(self) {
+        self.note_did("RST, the connection is gone");
+        // close(2) with a linger time of 0 sends RST instead of FIN (tcp(7), SO_LINGER).
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+    }
+
+    /// Reads up to `most` bytes; fails as [`Peer::expect`] on silence.
+    pub fn read(&mut self, most: usize, limit: Duration) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; most];
+        let length = self.read_some(&mut buffer, limit).ok()?;
+        buffer.truncate(length);
+        Some(buffer)
+    }
+
+    /// Reads as long as what comes is like `want`.
+    fn read_like(&mut self, want: &[u8], limit: Duration) -> (Vec<u8>, Stop) {
+        let (mut got, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
+        loop {
+            if got.len() >= want.len() {
+                return (got, Stop::Enough);
+            }
+            let room = buffer.len().min(want.len() - got.len());
+            match self.read_some(&mut buffer[..room], limit) {
+                Ok(0) => return (got, Stop::End),
+                Ok(length) => {
+                    let from = got.len();
+                    got.extend_from_slice(&buffer[..length]);
+                    if got[from..] != want[from..from + length] {
+                        return (got, Stop::Enough);
+                    }
+                }
+                Err(stop) => return (got, stop),
+            }
+        }
+    }
+
+    fn read_some(&mut self, buffer: &mut [u8], limit: Duration) -> Result<usize, Stop> {
+        let limit = limit.max(Duration::from_millis(1));
+        let read = self.stream.set_read_timeout(Some(limit)).and_then(|()| {
+            loop {
+                match self.stream.read(buffer) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    result => break result,
+                }
+            }
+        });
+        let theirs = |text: &str| match self.side {
+            Side::Client => What::ServerDid(text.to_owned()),
+            Side::Server => What::ClientDid(text.to_owned()),
+        };
+        match read {
+            Ok(0) => {
+                self.lane.note(theirs("FIN, no more will come"));
+                Ok(0)
+            }
+            Ok(length) => {
+                let bytes = buffer[..length].to_vec();
+                self.lane.note(match self.side {
+                    Side::Client => What::Came(bytes),
+                    Side::Server => What::Sent(bytes),
+                });
+                Ok(length)
+            }
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+            {
+                self.lane.note(What::Silence(limit));
+                Err(Stop::Silence)
+            }
+            Err(_) => {
+                self.lane.note(theirs("RST, the connection is gone"));
+                Err(Stop::Reset)
+            }
+        }
+    }
+
+    /// Does what a learner's program seems to wait for, to learn what it waits for.
+    fn provoke(&mut self, missing: &[u8]) -> Option<String> {
+        if self.side == Side::Server {
+            return None;
+        }
+        // A whole pipe full, so that the newline does not wait behind our own bytes.
+        self.try_send(b"\n").ok()?;
+        if self.read(1, PROVOKED).is_some_and(|came| came.first() == missing.first()) {
+            return Some(
+                "the answer came only after we had sent a newline: the server waits for a \
+                 whole line (read_line, lines, readline), but a stream need not have lines"
+                    .to_owned(),
+            );
+        }
+        self.half_close();
+        if self.read(1, PROVOKED).is_some_and(|came| came.first() == missing.first()) {
+            return Some(
+                "the answer came only after we had closed our side: the server reads to the \
+                 end of the stream (read_to_end, read_to_string) before it answers"
+                    .to_owned(),
+            );
+        }
+        None
+    }
+
+    fn note_ours(&self, bytes: &[u8]) {
+        let bytes = bytes.to_vec();
+        self.lane.note(match self.side {
+            Side::Client => What::Sent(bytes),
+            Side::Server => What::Came(bytes),
+        });
+    }
+
+    fn note_did(&self, text: &str) {
+        let text = text.to_owned();
+        self.lane.note(match self.side {
+            Side::Client => What::ClientDid(text),
+            Side::Server => What::ServerDid(text),
+        });
+    }
+}
+
+/// A server of the check's own, for a client under test.
+pub struct Listening {
+    listener: TcpListener,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Listening {
+    /// Listens on a free port of 127.0.0.1.
+    pub fn start() -> Self {
+        Self::on(Ipv4Addr::LOCALHOST.into(), None)
+    }
+
+    /// Listens on a free port of `ip`. With `buffers`, what the kernel holds for each
+    /// connection is that small, in bytes and direction, so that it fills up soon.
+    pub fn on(ip: IpAddr, buffers: Option<usize>) -> Self {
+        let start = || -> io::Result<Self> {
+            let socket = new_socket(ip)?;
+            if let Some(buffers) = buffers {
+                // Connections inherit them; the receive buffer must be set before listen.
+                socket.set_recv_buffer_size(buffers)?;
+                socket.set_send_buffer_size(buffers)?;
+            }
+            socket.bind(&SocketAddr::new(ip, 0).into())?;
+            socket.listen(16)?;
+            let listener = TcpListener::from(socket);
+            Ok(Self { address: listener.local_addr()?, listener })
+        };
+        start().unwrap_or_else(|error| broken_machine(&error))
+    }
+
+    /// Its port, as an argument.
+    pub fn port(&self) -> String {
+        self.address.port().to_string()
+    }
+
+    /// Waits until `client` connects.
+    pub fn accept(&self, client: &Running, promise: &Promise) -> Peer {
+        let until = Instant::now() + PATIENCE;
+        while !self.someone_is_there(Duration::from_millis(50)) {
+            if let Some(end) = client.ended_within(Duration::ZERO) {
+                promise.broken(
+                    Seen::Ended,
+                    format!("it ended without connecting: {}", end.told()),
+                );
+            }
+            if until < Instant::now() {
+                let text = format!("it did not connect within {} s", PATIENCE.as_secs());
+                promise.broken(Seen::Nothing, text);
+            }
+        }
+        match self.listener.accept() {
+            Ok((stream, _)) => Peer::on(stream, Side::Server),
+            Err(error) => broken_machine(&error),
+        }
+    }
+
+    /// Nobody may have connected within `time`.
+    pub fn expect_nobody(&self, time: Duration, promise: &Promise) {
+        if self.someone_is_there(time) {
+            promise.broken(Seen::More, "it connected");
+        }
+    }
+
+    fn someone_is_there(&self, limit: Duration) -> bool {
+        let mut descriptors = [PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)];
+        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+        poll(&mut descriptors, limit).is_ok_and(|ready| ready > 0)
+    }
+}
+
+/// A port of `ip` on which nobody listens, and that nobody else can take meanwhile: a
+/// bound socket that does not listen refuses connections.
+pub struct ClosedPort {
+    _socket: Socket,
+    /// The address where nobody listens.
+    pub address: SocketAddr,
+}
+
+impl ClosedPort {
+    /// Takes a free port of `ip` and leaves it closed.
+    pub fn on(ip: IpAddr) -> Self {
+        let take = || -> io::Result<Self> {
+            let socket = new_socket(ip)?;
+            socket.bind(&SocketAddr::new(ip, 0).into())?;
+            let address = socket.local_addr()?.as_socket().ok_or(ErrorKind::Other)?;
+            Ok(Self { _socket: socket, address })
+        };
+        take().unwrap_or_else(|error| broken_machine(&error))
+    }
+
+    /// Its port, as an argument.
+    pub fn port(&self) -> String {
+        self.address.port().to_string()
+    }
+}
+
+/// A server too busy to take another connection: its queue is full, so the kernel drops
+/// each further SYN and a client hears nothing at all. `None` where a full queue answers.
+pub struct Busy {
+    _listener: Socket,
+    _waiting: Vec<Socket>,
+    /// Its address.
+    pub address: SocketAddr,
+}
+
+impl Busy {
+    /// Listens, and fills its own queue.
+    pub fn start() -> Option<Self> {
+        let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let start = || -> io::Result<Option<Self>> {
+            let listener = new_socket(ip)?;
+            listener.bind(&SocketAddr::new(ip, 0).into())?;
+            listener.listen(1)?;
+            let address = listener.local_addr()?.as_socket().ok_or(ErrorKind::Other)?;
+            let mut waiting = Vec::new();
+            for _ in 0..16 {
+                let client = new_socket(ip)?;
+                let full = client.connect_timeout(&address.into(), Duration::from_millis(100));
+                match full {
+                    Ok(()) => waiting.push(client),
+                    Err(error) if error.kind() == ErrorKind::TimedOut => {
+                        return Ok(Some(Self {
+                            _listener: listener,
+                            _waiting: waiting,
+                            address,
+                        }));
+                    }
+                    Err(_) => break,
+                }
+            }
+            Ok(None)
+        };
+        start().unwrap_or_else(|error| broken_machine(&error))
+    }
+}
+
+fn new_socket(ip: IpAddr) -> io::Result<Socket> {
+    Socket::new(if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 }, Type::STREAM, None)
+}
+
+fn broken_machine(error: &io::Error) -> ! {
+    fail(&format!("this machine cannot run the check: {error}"))
+}
