@@ -1,1 +1,931 @@
+//! Lab 1: every datagram comes back in uppercase. The checks of `udp_server` and
+//! `udp_client`; SPEC of both is their `--help` and `labs/1-udp-uppercase/README.md`.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use predicates::prelude::*;
+use predicates::str::{contains, starts_with};
+use support::first::First;
+use support::manners::{self, Over, ServerProgram};
+use support::program::{Ended, Launch, Running, Server};
+use support::terminal::Terminal;
+use support::udp::{ClosedPort, Datagram, Listening};
+use support::{PATIENCE, Promise, Seen, client, handout, promise, seed, sockets};
+
+const SERVER: ServerProgram = ServerProgram {
+    name: "udp_server",
+    ready: "The server is ready to receive on ",
+    default_port: 12000,
+    over: Over::Udp,
+};
+
+/// The largest payload over IPv4.
+const LARGEST: usize = 65_507;
+
+const PROMPT: &str = "Input lowercase sentence: ";
+
+static SERVER_FIRST: First = First::new(
+    "udp_server",
+    "the_server_says_where_it_receives_and_answers_in_uppercase",
+    server_says_where_it_receives_and_answers,
+);
+
+static CLIENT_FIRST: First = First::new(
+    "udp_client",
+    "the_client_sends_its_message_and_prints_the_reply",
+    client_sends_its_message_and_prints_the_reply,
+);
+
+/// A server on a free port.
+fn udp_server(more: &[&str]) -> Server {
+    SERVER_FIRST.must_pass();
+    SERVER.start(more)
+}
+
+/// A client that is about to talk to `server`.
+fn udp_client(server: SocketAddr, more: &[&str]) -> Running {
+    start_client(&server.ip().to_string(), server.port(), more)
+}
+
+fn start_client(host: &str, port: u16, more: &[&str]) -> Running {
+    CLIENT_FIRST.must_pass();
+    let port = port.to_string();
+    client("udp_client", &[&[host, &port], more].concat())
+}
+
+// The server
+
+#[test]
+fn the_server_says_where_it_receives_and_answers_in_uppercase() {
+    server_says_where_it_receives_and_answers();
+}
+
+fn server_says_where_it_receives_and_answers() {
+    let server = SERVER.start(&[]);
+    echoes(&server, b"hello", &uppercase());
+}
+
+#[test]
+fn only_the_letters_a_to_z_change() {
+    let server = udp_server(&[]);
+    let every_byte: Vec<u8> = (0..=255).collect();
+    echoes(&server, &every_byte, &uppercase());
+}
+
+#[test]
+fn letters_outside_ascii_stay_as_they_are() {
+    let server = udp_server(&[]);
+    echoes(&server, "grüße, señor ŷ – ½ ☃ ı ß ﬁ ё".as_bytes(), &uppercase());
+}
+
+#[test]
+fn white_space_and_line_ends_are_data() {
+    let server = udp_server(&[]);
+    for datagram in [&b" spaces "[..], b"line\n", b"line\r\n", b"\ttab\t", b"\n", b" "] {
+        echoes(&server, datagram, &uppercase());
+    }
+}
+
+#[test]
+fn an_empty_datagram_gets_an_empty_one() {
+    let server = udp_server(&[]);
+    let promise = promise("an empty datagram is answered with an empty one")
+        .cause(
+            &[Seen::Nothing, Seen::Other],
+            "a length of 0 was taken for the end or for nothing: over UDP it is a datagram \
+             like any other",
+        )
+        .read(handout::DATAGRAM);
+    echoes(&server, b"", &promise);
+    echoes(&server, b"still there", &promise);
+}
+
+#[test]
+fn the_largest_datagram_comes_back_whole() {
+    let server = udp_server(&[]);
+    let letters = seed::random_letters(&mut seed::random(), LARGEST);
+    echoes(&server, &letters, &sizes());
+}
+
+#[test]
+fn datagrams_of_many_sizes_come_back_whole() {
+    let server = udp_server(&[]);
+    let mut random = seed::random();
+    let round = [512, 1000, 1024, 1472, 1500, 2048, 4096, 8192, 10_000, 16_384, 32_768, 65_000];
+    let around = round.iter().flat_map(|size| [size - 1, *size, size + 1]);
+    let sizes_tried: Vec<usize> =
+        around.chain((0..10).map(|_| random.usize(1..LARGEST))).collect();
+    for size in sizes_tried {
+        let bytes = seed::random_bytes(&mut random, size);
+        echoes(&server, &bytes, &sizes());
+    }
+}
+
+#[test]
+fn each_datagram_gets_one_reply_of_its_own() {
+    let server = udp_server(&[]);
+    let client = server.udp_client();
+    let promise = promise("each datagram is answered by exactly one, in the order they came")
+        .cause(&[Seen::Other], "one call of sendto is one datagram, as one of recvfrom is")
+        .cause(&[Seen::More], "more than one reply was sent for a datagram")
+        .read(handout::DATAGRAM);
+    for letter in [b"one", b"two", b"six"] {
+        client.send(letter);
+    }
+    for letter in [b"one", b"two", b"six"] {
+        client.expect(letter, &letter.to_ascii_uppercase(), &promise);
+    }
+    client.expect_nothing(&promise);
+}
+
+#[test]
+fn two_clients_at_once_get_their_own_replies() {
+    let server = udp_server(&[]);
+    let (a, b) = (server.udp_client(), server.udp_client());
+    let promise = promise("each client gets the replies to its own datagrams")
+        .cause(
+            &[Seen::Nothing],
+            "the server talks to one client only: answer each datagram to the address that \
+             recvfrom reports with it, and do not connect the socket",
+        )
+        .cause(&[Seen::Other], "a reply went to the client before")
+        .read(handout::MANY_CLIENTS);
+    a.send(b"from a");
+    b.send(b"from b");
+    a.send(b"again a");
+    b.expect(b"from b", b"FROM B", &promise);
+    a.expect(b"from a", b"FROM A", &promise);
+    b.send(b"again b");
+    a.expect(b"again a", b"AGAIN A", &promise);
+    b.expect(b"again b", b"AGAIN B", &promise);
+    a.expect_nothing(&promise);
+}
+
+#[test]
+fn clients_that_vanish_do_not_stop_the_server() {
+    let server = udp_server(&[]);
+    let promise =
+        promise("clients that are gone when their reply comes change nothing for others")
+            .cause(
+                &[Seen::Nothing, Seen::Ended],
+                "an error for one client (ICMP port unreachable) ended the server or its loop",
+            )
+            .read(handout::MANY_CLIENTS);
+    for _ in 0..20 {
+        // Its socket is closed before the reply can have come.
+        server.udp_client().send(b"gone");
+        let patient = server.udp_client();
+        patient.send(b"here");
+        patient.expect(b"here", b"HERE", &promise);
+    }
+}
+
+#[test]
+fn a_burst_of_datagrams_is_answered() {
+    let server = udp_server(&[]);
+    let client = server.udp_client();
+    let promise = promise("32 datagrams sent at once are all answered").read(handout::DATAGRAM);
+    let datagrams: Vec<String> = (0..32).map(|number| format!("datagram {number}")).collect();
+    for datagram in &datagrams {
+        client.send(datagram.as_bytes());
+    }
+    for datagram in &datagrams {
+        client.expect(datagram.as_bytes(), datagram.to_ascii_uppercase().as_bytes(), &promise);
+    }
+}
+
+#[test]
+fn the_server_works_over_ipv6() {
+    SERVER_FIRST.must_pass();
+    let Some(server) = manners::start_on_ipv6(SERVER) else { return };
+    echoes(&server, b"six", &uppercase());
+}
+
+#[test]
+fn the_server_takes_a_name_as_its_host() {
+    let server = udp_server(&["--host", "localhost"]);
+    echoes(&server, b"named", &uppercase());
+}
+
+#[test]
+fn the_server_can_be_opened_to_all_addresses() {
+    let server = udp_server(&["--host", "0.0.0.0"]);
+    let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), server.address.port());
+    let client = support::udp::Client::of(local);
+    client.send(b"open");
+    client.expect(b"open", b"OPEN", &uppercase());
+}
+
+#[test]
+fn only_this_machine_can_reach_the_server_unless_told() {
+    SERVER_FIRST.must_pass();
+    manners::only_this_machine_can_reach_it(SERVER);
+}
+
+#[test]
+fn the_server_takes_port_12000_unless_told() {
+    SERVER_FIRST.must_pass();
+    manners::defaults_are_loopback_and_the_labs_port(SERVER);
+}
+
+#[test]
+fn a_taken_port_is_an_error_of_the_server() {
+    SERVER_FIRST.must_pass();
+    manners::a_taken_port_is_an_error(SERVER);
+}
+
+#[test]
+fn ctrl_c_ends_the_server_with_status_0() {
+    SERVER_FIRST.must_pass();
+    manners::a_signal_ends_it(SERVER, Signal::SIGINT);
+}
+
+#[test]
+fn sigterm_ends_the_server_with_status_0() {
+    SERVER_FIRST.must_pass();
+    manners::a_signal_ends_it(SERVER, Signal::SIGTERM);
+}
+
+#[test]
+fn a_signal_ends_a_server_that_has_served() {
+    let server = udp_server(&[]);
+    echoes(&server, b"served", &uppercase());
+    let promise = manners::stops_in_good_order(SERVER, Signal::SIGTERM);
+    server.running.signal(Signal::SIGTERM);
+    server.running.ended(&promise).status(0, &promise);
+}
+
+#[test]
+fn a_closed_stdout_ends_the_server_quietly() {
+    SERVER_FIRST.must_pass();
+    manners::a_closed_stdout_ends_a_server_quietly(SERVER);
+}
+
+#[test]
+fn the_server_explains_its_options() {
+    manners::help_describes_every_option("udp_server", &["port", "--host"]);
+}
+
+#[test]
+fn the_server_tells_its_version() {
+    manners::version_is_told("udp_server");
+}
+
+#[test]
+fn the_server_refuses_wrong_arguments() {
+    manners::wrong_arguments_are_refused(
+        "udp_server",
+        &[&["twelve"], &["65536"], &["-1"], &["--no-such-option"], &["0", "extra"]],
+    );
+}
+
+// The client
+
+#[test]
+fn the_client_sends_its_message_and_prints_the_reply() {
+    client_sends_its_message_and_prints_the_reply();
+}
+
+fn client_sends_its_message_and_prints_the_reply() {
+    let promise = promise("the message goes out as it is; the reply and a newline are printed")
+        .cause(
+            &[Seen::Stdout],
+            "what is printed must be what the server sent, whatever that is, and a newline",
+        )
+        .read(handout::DATAGRAM);
+    let server = Listening::start();
+    let client = client("udp_client", &["127.0.0.1", &server.port(), "Hello, World"]);
+    let question = server.receive(&client, &promise);
+    same_message(b"Hello, World", &question, &promise);
+    // Not what the client could have made of its message by itself.
+    server.reply(&question, b"any REPLY");
+    printed(&client, b"any REPLY", &promise);
+}
+
+#[test]
+fn the_message_can_come_from_stdin() {
+    CLIENT_FIRST.must_pass();
+    let promise = promise("without MESSAGE one line of stdin is sent, without its line end")
+        .cause(&[Seen::Other], "exactly the line end goes: spaces are part of the message")
+        .read(handout::DATAGRAM);
+    let lines = [
+        ("hello\n", "hello"),
+        ("  spaced \t\n", "  spaced \t"),
+        ("no line end", "no line end"),
+        ("only the first\nnot the second\n", "only the first"),
+        ("größe\n", "größe"),
+        ("\n", ""),
+    ];
+    for (input, message) in lines {
+        let server = Listening::start();
+        let client =
+            Launch::new("udp_client", &["127.0.0.1", &server.port()]).stdin(input).start();
+        let question = server.receive(&client, &promise);
+        same_message(message.as_bytes(), &question, &promise);
+        server.reply(&question, b"REPLY");
+        printed(&client, b"REPLY", &promise);
+    }
+}
+
+#[test]
+fn no_line_on_stdin_is_an_error() {
+    CLIENT_FIRST.must_pass();
+    let promise =
+        promise("an input that ends before any line is an error: nothing is sent, status 2")
+            .cause(
+                &[Seen::More],
+                "the end of the input is not an empty line: no line was typed at all",
+            )
+            .cause(
+                &[Seen::Status],
+                "there is nothing to send, as with a wrong argument: status 2",
+            )
+            .try_it("cargo run --bin udp_client < /dev/null; echo $?")
+            .read(handout::EVERY_PROGRAM);
+    let server = Listening::start();
+    let client = Launch::new("udp_client", &["127.0.0.1", &server.port()]).stdin("").start();
+    let end = client.ended(&promise);
+    server.expect_no_more(Duration::from_millis(1), &promise);
+    end.status(2, &promise).stdout(b"", &promise).stderr(contains("error:"), &promise);
+    manners::no_crash_shown(&end, &promise);
+}
+
+#[test]
+fn there_is_no_prompt_without_a_terminal() {
+    CLIENT_FIRST.must_pass();
+    let promise = promise("the prompt appears only where stdin is a terminal")
+        .cause(
+            &[Seen::Stdout, Seen::Stderr],
+            "ask isatty (is_terminal) for stdin before prompting",
+        )
+        .read(handout::EVERY_PROGRAM);
+    let server = Listening::start();
+    let client =
+        Launch::new("udp_client", &["127.0.0.1", &server.port()]).stdin("hi\n").start();
+    let question = server.receive(&client, &promise);
+    server.reply(&question, b"HI");
+    client.ended(&promise).stdout(b"HI\n", &promise).stderr(contains("Input").not(), &promise);
+}
+
+#[test]
+fn a_person_is_asked_on_stderr() {
+    CLIENT_FIRST.must_pass();
+    let promise = promise(format!(
+        "where stdin is a terminal, `{PROMPT}` appears on stderr, and the answer is sent"
+    ))
+    .cause(
+        &[Seen::Stdout],
+        "the prompt is printed on stdout, or stays in its buffer: write it to stderr and flush",
+    )
+    .read(handout::EVERY_PROGRAM);
+    let server = Listening::start();
+    let (mut terminal, [stdin, stderr]) = Terminal::open();
+    let client = Launch::new("udp_client", &["127.0.0.1", &server.port()])
+        .stdin_from(stdin)
+        .stderr_to(stderr)
+        .start();
+    terminal.expect(PROMPT, &promise);
+    terminal.type_in("typed\n");
+    let question = server.receive(&client, &promise);
+    same_message(b"typed", &question, &promise);
+    server.reply(&question, b"TYPED");
+    client.ended(&promise).status(0, &promise).stdout(b"TYPED\n", &promise);
+}
+
+#[test]
+fn a_reply_goes_into_a_pipe_byte_by_byte() {
+    let promise = promise("the bytes of the reply are printed exactly as they came")
+        .cause(&[Seen::Stdout], "the reply is bytes, not text: write it without decoding it")
+        .read(handout::EVERY_PROGRAM);
+    let every_byte: Vec<u8> = (0..=255).collect();
+    for reply in [&every_byte[..], b"ends in a line end\n", b"\xff\xfe", b"", b" \t "] {
+        replied(reply, &promise);
+    }
+}
+
+#[test]
+fn the_largest_reply_is_printed_whole() {
+    let promise = promise("a reply of 65,507 bytes is printed whole")
+        .cause(
+            &[Seen::Stdout],
+            "the receive buffer is too small: what does not fit is lost; give it 65,535 bytes",
+        )
+        .read(handout::DATAGRAM);
+    replied(&seed::random_letters(&mut seed::random(), LARGEST), &promise);
+}
+
+#[test]
+fn a_reply_cannot_drive_the_terminal() {
+    CLIENT_FIRST.must_pass();
+    let promise = promise("on a terminal the control characters of a reply are escaped")
+        .cause(
+            &[Seen::Stdout],
+            "the reply's bytes went to the terminal as they are, and a terminal obeys escape \
+             sequences",
+        )
+        .read(handout::EVERY_PROGRAM);
+    let server = Listening::start();
+    let (terminal, [stdout]) = Terminal::open();
+    let client = Launch::new("udp_client", &["127.0.0.1", &server.port(), "hi"])
+        .stdout_to(stdout)
+        .env("NO_COLOR", "1")
+        .start();
+    let question = server.receive(&client, &promise);
+    server.reply(&question, "\x1b[31mred\x07 \u{9b}2J tab\there größe".as_bytes());
+    terminal.expect("gr", &promise);
+    client.ended(&promise).status(0, &promise);
+    let screen = terminal.screen();
+    let driving = [&b"\x1b"[..], b"\x07", "\u{9b}".as_bytes()];
+    if driving.iter().any(|bytes| screen.windows(bytes.len()).any(|window| window == *bytes)) {
+        promise.broken(Seen::Stdout, format!("came to the screen: {}", shown(&screen)));
+    }
+    for text in ["red", "2J tab", "größe"] {
+        terminal.expect(text, &promise);
+    }
+}
+
+#[test]
+fn the_largest_message_is_sent_whole() {
+    CLIENT_FIRST.must_pass();
+    let promise =
+        promise("a message of 65,507 bytes goes out in one datagram").read(handout::DATAGRAM);
+    let message = seed::random_letters(&mut seed::random(), LARGEST);
+    let server = Listening::start();
+    let client =
+        Launch::new("udp_client", &["127.0.0.1", &server.port()]).stdin(&message[..]).start();
+    let question = server.receive(&client, &promise);
+    same_message(&message, &question, &promise);
+    server.reply(&question, b"ALL");
+    printed(&client, b"ALL", &promise);
+}
+
+#[test]
+fn a_message_that_cannot_fit_is_refused_before_anything_is_sent() {
+    CLIENT_FIRST.must_pass();
+    let promise = promise(
+        "a message of 65,508 bytes fits into no datagram: an error, status 2, nothing is sent",
+    )
+    .cause(&[Seen::Status], "a message that cannot be sent is a wrong argument: status 2")
+    .cause(&[Seen::More], "a part of the message was sent: a datagram is all or nothing")
+    .read(handout::DATAGRAM);
+    let server = Listening::start();
+    let port = server.port();
+    let message = vec![b'a'; LARGEST + 1];
+    let from_stdin = Launch::new("udp_client", &["127.0.0.1", &port]).stdin(message.clone());
+    let message = String::from_utf8_lossy(&message);
+    let from_argument = Launch::new("udp_client", &["127.0.0.1", &port, &message]);
+    for launch in [from_stdin, from_argument] {
+        let end = launch.start().ended(&promise);
+        server.expect_no_more(Duration::from_millis(1), &promise);
+        end.status(2, &promise).stdout(b"", &promise).stderr(contains("error: "), &promise);
+        manners::no_crash_shown(&end, &promise);
+    }
+}
+
+#[test]
+fn datagrams_from_strangers_are_ignored() {
+    let promise = promise("a datagram from anyone but the server is ignored")
+        .cause(
+            &[Seen::Stdout],
+            "the client took the first datagram that came: compare the sender that recvfrom \
+             reports with the server's address",
+        )
+        .read(handout::WAITING);
+    let (server, stranger) = (Listening::start(), Listening::start());
+    let client = udp_client(server.address, &["hello"]);
+    let question = server.receive(&client, &promise);
+    stranger.intrude(&question, &server, b"STRANGER");
+    stranger.intrude(&question, &server, b"");
+    server.reply(&question, b"HELLO");
+    printed(&client, b"HELLO", &promise);
+}
+
+#[test]
+fn strangers_do_not_make_the_client_wait_longer() {
+    let promise = promise("the time for a try runs from its sending, whatever strangers send")
+        .cause(
+            &[Seen::StillOpen],
+            "each datagram starts the time anew: wait only for what is left of it",
+        )
+        .read(handout::WAITING);
+    let (server, stranger) = (Listening::start(), Listening::start());
+    let client = udp_client(server.address, &["--timeout", "0.5", "hello"]);
+    let question = server.receive(&client, &promise);
+    let give_up = Instant::now() + Duration::from_secs(3);
+    let end = loop {
+        stranger.intrude(&question, &server, b"STRANGER");
+        if let Some(end) = client.ended_within(Duration::from_millis(100)) {
+            break end;
+        }
+        if give_up < Instant::now() {
+            promise.broken(Seen::StillOpen, "a timeout of 0.5 s was not over after 3 s");
+        }
+    };
+    no_reply(&end, server.address, &promise);
+}
+
+#[test]
+fn a_client_before_its_server_hears_nothing_until_the_timeout() {
+    let promise = promise(
+        "without a server: `error: no reply from ADDR:PORT within 2 s`, a hint, status 1, after \
+         2 s",
+    )
+    .cause(
+        &[Seen::Stderr],
+        "over UDP without a connection nothing is refused: sending succeeds, and only the time \
+         tells. Is the socket connected?",
+    )
+    .cause(&[Seen::StillOpen], "without a timeout (SO_RCVTIMEO, settimeout) recvfrom waits for ever")
+    .try_it("cargo run --bin udp_client -- localhost 9 hello")
+    .read(handout::WAITING);
+    let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
+    let end = udp_client(nobody.address, &["hello"]).ended(&promise);
+    no_reply(&end, nobody.address, &promise);
+    let message = format!("error: no reply from {} within 2 s", nobody.address);
+    end.stderr(contains(message), &promise);
+    took_at_least(&end, Duration::from_secs(2), &promise);
+}
+
+#[test]
+fn the_timeout_is_as_long_as_told() {
+    let promise = promise("`--timeout 0.4` waits 0.4 s for a reply")
+        .cause(&[Seen::Stderr, Seen::Status], "times may be fractions of a second")
+        .read(handout::WAITING);
+    let server = Listening::start();
+    let client = udp_client(server.address, &["--timeout", "0.4", "hello"]);
+    let question = server.receive(&client, &promise);
+    same_message(b"hello", &question, &promise);
+    let end = client.ended(&promise);
+    no_reply(&end, server.address, &promise);
+    took_at_least(&end, Duration::from_millis(400), &promise);
+    if end.took > Duration::from_secs(2) {
+        promise.broken(Seen::Time, format!("it took {:.1} s", end.took.as_secs_f64()));
+    }
+}
+
+#[test]
+fn a_reply_just_before_the_timeout_counts() {
+    let promise = promise("a reply that comes within the time is taken").read(handout::WAITING);
+    let server = Listening::start();
+    let client = udp_client(server.address, &["--timeout", "4", "hello"]);
+    let question = server.receive(&client, &promise);
+    // A slow server: the client must still be there after half a second.
+    if let Some(end) = client.ended_within(Duration::from_millis(500)) {
+        promise.broken(Seen::Ended, format!("it gave up too early: {}", end.told()));
+    }
+    server.reply(&question, b"HELLO");
+    printed(&client, b"HELLO", &promise);
+}
+
+#[test]
+fn without_retries_the_message_is_sent_once() {
+    let promise = promise("without --retries the message is sent exactly once")
+        .cause(&[Seen::More], "retries are 0 unless told")
+        .read(handout::WAITING);
+    let server = Listening::start();
+    let client = udp_client(server.address, &["--timeout", "0.3", "once"]);
+    server.receive(&client, &promise);
+    client.ended(&promise).status(1, &promise);
+    server.expect_no_more(Duration::from_millis(1), &promise);
+}
+
+#[test]
+fn each_retry_sends_the_message_again() {
+    let promise = promise("`--retries 2` sends the message three times in all, then gives up")
+        .cause(
+            &[Seen::Ended],
+            "each retry sends the datagram again, then waits --timeout again",
+        )
+        .cause(&[Seen::More], "2 retries are 3 tries in all")
+        .read(handout::WAITING);
+    let server = Listening::start();
+    let client = udp_client(server.address, &["--timeout", "0.3", "--retries", "2", "again"]);
+    for _ in 0..3 {
+        let question = server.receive(&client, &promise);
+        same_message(b"again", &question, &promise);
+    }
+    let end = client.ended(&promise);
+    server.expect_no_more(Duration::from_millis(1), &promise);
+    no_reply(&end, server.address, &promise);
+    took_at_least(&end, Duration::from_millis(900), &promise);
+}
+
+#[test]
+fn a_reply_to_a_retry_is_printed_once() {
+    let promise = promise("a lost reply is made good by a retry; one reply is printed")
+        .read(handout::WAITING);
+    let server = Listening::start();
+    let client = udp_client(server.address, &["--timeout", "0.3", "--retries", "20", "lost"]);
+    // As if the reply to the first try had been lost.
+    server.receive(&client, &promise);
+    let second = server.receive(&client, &promise);
+    same_message(b"lost", &second, &promise);
+    server.reply(&second, b"LOST");
+    server.reply(&second, b"LOST");
+    printed(&client, b"LOST", &promise);
+}
+
+#[test]
+fn a_server_started_while_retries_remain_is_reached() {
+    let promise = promise("a client with retries left reaches a server that starts after it")
+        .cause(
+            &[Seen::Ended],
+            "the port was closed at first, and the client took that for the end: an ICMP port \
+             unreachable must not stop a client that has retries left",
+        )
+        .read(handout::WAITING);
+    // The port is given up for a moment, and anybody may take it then.
+    for _ in 0..5 {
+        let closed = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
+        let client =
+            udp_client(closed.address, &["--timeout", "0.2", "--retries", "50", "early"]);
+        // Long enough for more than one try to find nobody.
+        if let Some(end) = client.ended_within(Duration::from_millis(700)) {
+            promise.broken(Seen::Ended, format!("it gave up: {}", end.told()));
+        }
+        let Ok(server) = closed.open() else { continue };
+        let question = server.receive(&client, &promise);
+        same_message(b"early", &question, &promise);
+        server.reply(&question, b"EARLY");
+        return printed(&client, b"EARLY", &promise);
+    }
+}
+
+#[test]
+fn a_client_started_before_the_real_server_reaches_it() {
+    SERVER_FIRST.must_pass();
+    let promise = promise("udp_client with retries reaches a udp_server that starts after it")
+        .read(handout::WAITING);
+    for _ in 0..5 {
+        let closed = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
+        let port = closed.port();
+        let client =
+            udp_client(closed.address, &["--timeout", "0.2", "--retries", "50", "early"]);
+        if let Some(end) = client.ended_within(Duration::from_millis(300)) {
+            promise.broken(Seen::Ended, format!("it gave up: {}", end.told()));
+        }
+        drop(closed);
+        let server = Launch::new("udp_server", &[&port]).start();
+        if let Some(end) = server.ended_within(Duration::from_millis(200)) {
+            // Somebody else was faster to take the port.
+            end.stderr(contains("Address already in use"), &promise);
+            continue;
+        }
+        let _server = server.ready(SERVER.ready);
+        return printed(&client, b"EARLY", &promise);
+    }
+}
+
+#[test]
+fn the_wrong_port_looks_like_no_server() {
+    SERVER_FIRST.must_pass();
+    let server = udp_server(&[]);
+    let promise = promise("a server on another port is not there: no reply within the time")
+        .read(handout::WAITING);
+    let wrong = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
+    let end = udp_client(wrong.address, &["--timeout", "0.3", "hello"]).ended(&promise);
+    no_reply(&end, wrong.address, &promise);
+    echoes(&server, b"right port", &uppercase());
+}
+
+#[test]
+fn a_connected_client_is_told_that_nobody_is_there() {
+    let promise = promise(
+        "with --connect and no server: `Connection refused`, a hint, status 1",
+    )
+    .cause(
+        &[Seen::Stderr, Seen::Time],
+        "only a connected socket hears of the ICMP message: call connect, then send and recv",
+    )
+    .read(handout::UDP_CONNECT);
+    let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
+    let end =
+        udp_client(nobody.address, &["--connect", "--timeout", "4", "hello"]).ended(&promise);
+    end.status(1, &promise).stdout(b"", &promise).stderr(
+        contains("error: ").and(contains("Connection refused")).and(contains("hint: ")),
+        &promise,
+    );
+    if end.took > Duration::from_secs(3) {
+        promise
+            .broken(Seen::Time, format!("it took {:.1} s to say so", end.took.as_secs_f64()));
+    }
+}
+
+#[test]
+fn a_connected_client_gets_its_reply() {
+    let promise = promise("with --connect the exchange is the same").read(handout::UDP_CONNECT);
+    let (server, stranger) = (Listening::start(), Listening::start());
+    let client = udp_client(server.address, &["--connect", "hello"]);
+    let question = server.receive(&client, &promise);
+    same_message(b"hello", &question, &promise);
+    stranger.intrude(&question, &server, b"STRANGER");
+    server.reply(&question, b"HELLO");
+    printed(&client, b"HELLO", &promise);
+}
+
+#[test]
+fn the_client_works_over_ipv6() {
+    if !sockets::has_ipv6() {
+        return;
+    }
+    let promise = promise("`udp_client ::1 PORT` talks over IPv6").read(handout::EVERY_PROGRAM);
+    let server = Listening::on(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 0));
+    let client = udp_client(server.address, &["six"]);
+    let question = server.receive(&client, &promise);
+    server.reply(&question, b"SIX");
+    printed(&client, b"SIX", &promise);
+
+    let nobody = ClosedPort::on(IpAddr::from(Ipv6Addr::LOCALHOST));
+    let end = udp_client(nobody.address, &["--timeout", "0.3", "six"]).ended(&promise);
+    no_reply(&end, nobody.address, &promise);
+}
+
+#[test]
+fn a_name_means_its_ipv4_address_first() {
+    let promise =
+        promise("`udp_client localhost PORT` asks 127.0.0.1, and says so in its errors")
+            .cause(
+                &[Seen::Nothing],
+                "localhost was looked up as ::1: take the IPv4 address first",
+            )
+            .cause(
+                &[Seen::Stderr],
+                "addresses in messages are the resolved ones, 127.0.0.1:12000",
+            )
+            .read(handout::EVERY_PROGRAM);
+    let server = Listening::start();
+    let client = start_client("localhost", server.address.port(), &["named"]);
+    let question = server.receive(&client, &promise);
+    server.reply(&question, b"NAMED");
+    printed(&client, b"NAMED", &promise);
+
+    let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
+    let end = start_client("localhost", nobody.address.port(), &["--timeout", "0.3", "named"])
+        .ended(&promise);
+    no_reply(&end, nobody.address, &promise);
+}
+
+#[test]
+fn without_arguments_the_client_asks_port_12000_of_this_machine() {
+    CLIENT_FIRST.must_pass();
+    let promise = promise("`udp_client` without arguments asks 127.0.0.1:12000")
+        .read(handout::EVERY_PROGRAM);
+    let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 12000));
+    let ask = || Launch::new("udp_client", &[]).stdin("hello\n").start();
+    let Ok(server) = Listening::try_on(default) else {
+        // Somebody receives there, perhaps a learner's own server. Whatever it says, and
+        // if it says nothing, the client has asked at the right place.
+        let end = ask().ended(&promise);
+        if end.status.code() != Some(0) {
+            end.stderr(contains("127.0.0.1:12000"), &promise);
+        }
+        return;
+    };
+    let client = ask();
+    let question = server.receive(&client, &promise);
+    same_message(b"hello", &question, &promise);
+    server.reply(&question, b"HELLO");
+    printed(&client, b"HELLO", &promise);
+}
+
+#[test]
+fn a_closed_stdout_ends_the_client_quietly() {
+    CLIENT_FIRST.must_pass();
+    let promise = manners::quiet_end("udp_client");
+    let server = Listening::start();
+    let client =
+        Launch::new("udp_client", &["127.0.0.1", &server.port(), "hi"]).stdout_closed().start();
+    let question = server.receive(&client, &promise);
+    server.reply(&question, b"HI");
+    manners::said_nothing(&client.ended(&promise), &promise);
+}
+
+#[test]
+fn errors_are_plain_text_in_a_pipe_and_with_no_color() {
+    CLIENT_FIRST.must_pass();
+    let promise = promise("errors have no colour in a pipe, nor anywhere with NO_COLOR set")
+        .read(handout::EVERY_PROGRAM);
+    let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
+    let port = nobody.port();
+    let arguments = ["127.0.0.1", &port, "--timeout", "0.2", "hi"];
+    let end = client("udp_client", &arguments).ended(&promise);
+    manners::plain(&end, &promise);
+
+    let (terminal, [stderr]) = Terminal::open();
+    let client =
+        Launch::new("udp_client", &arguments).stderr_to(stderr).env("NO_COLOR", "1").start();
+    client.ended(&promise).status(1, &promise);
+    let screen = terminal.screen();
+    if screen.contains(&0x1b) {
+        promise.broken(Seen::Stderr, format!("with NO_COLOR=1 came {}", shown(&screen)));
+    }
+}
+
+#[test]
+fn the_client_explains_its_options() {
+    manners::help_describes_every_option(
+        "udp_client",
+        &["host", "port", "message", "--timeout", "--retries", "--connect"],
+    );
+}
+
+#[test]
+fn the_client_tells_its_version() {
+    manners::version_is_told("udp_client");
+}
+
+#[test]
+fn the_client_refuses_wrong_arguments() {
+    manners::wrong_arguments_are_refused(
+        "udp_client",
+        &[
+            &["localhost", "twelve", "hi"],
+            &["localhost", "65536", "hi"],
+            &["--no-such-option"],
+            &["--timeout", "soon", "localhost", "9", "hi"],
+            &["--retries", "often", "localhost", "9", "hi"],
+            &["localhost", "9", "hi", "extra"],
+        ],
+    );
+}
+
+// What several checks say
+
+/// A datagram comes back with a-z as A-Z.
+fn echoes(server: &Server, datagram: &[u8], promise: &Promise) {
+    let client = server.udp_client();
+    client.send(datagram);
+    client.expect(datagram, &datagram.to_ascii_uppercase(), promise);
+}
+
+fn uppercase() -> Promise {
+    promise("a datagram comes back with a-z as A-Z and every other byte as it was")
+        .cause(&[Seen::Other], "change the bytes a-z and no others")
+        .cause(
+            &[Seen::Nothing],
+            "recvfrom and sendto: the reply goes to the address it came from",
+        )
+        .try_it("cargo run --bin udp_client")
+        .read(handout::DATAGRAM)
+}
+
+fn sizes() -> Promise {
+    promise("a datagram of any size up to 65,507 bytes comes back whole")
+        .cause(
+            &[Seen::Part, Seen::Nothing],
+            "the receive buffer is too small: what does not fit is lost; give it 65,535 bytes",
+        )
+        .read(handout::DATAGRAM)
+}
+
+fn same_message(want: &[u8], got: &Datagram, promise: &Promise) {
+    if let Some(difference) = support::bytes::difference(want, &got.bytes) {
+        promise
+            .broken(Seen::Other, format!("in the datagram that the client sent, {difference}"));
+    }
+}
+
+/// The client must end with status 0 and print the reply and a newline.
+fn printed(client: &Running, reply: &[u8], promise: &Promise) {
+    let end = client.ended(promise);
+    end.stdout(&[reply, b"\n"].concat(), promise).status(0, promise);
+}
+
+/// A client that gets `reply` prints it.
+fn replied(reply: &[u8], promise: &Promise) {
+    let server = Listening::start();
+    let client = udp_client(server.address, &["hi"]);
+    let question = server.receive(&client, promise);
+    server.reply(&question, reply);
+    printed(&client, reply, promise);
+}
+
+/// The client must have given up for want of a reply.
+fn no_reply(end: &Ended, server: SocketAddr, promise: &Promise) {
+    end.stderr(
+        starts_with(format!("error: no reply from {server} within"))
+            .or(contains(format!("\nerror: no reply from {server} within")))
+            .and(contains("\nhint: ")),
+        promise,
+    );
+    end.status(1, promise).stdout(b"", promise);
+}
+
+fn took_at_least(end: &Ended, time: Duration, promise: &Promise) {
+    // Timers of sockets may be a jiffy early.
+    if end.took + Duration::from_millis(20) < time {
+        let text = format!("it gave up after {:.2} s", end.took.as_secs_f64());
+        promise.broken(Seen::Time, text);
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    support::bytes::show(bytes, 60)
+}
+
+#[test]
+fn every_wait_of_a_check_is_shorter_than_its_keeper_lives() {
+    assert!(PATIENCE < Duration::from_secs(60));
+}

@@ -13,9 +13,12 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, Signal, kill, killpg, raise};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, alarm, getppid};
+use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 /// As of a shell whose command cannot be started.
 const NOT_STARTED: u8 = 127;
@@ -32,16 +35,10 @@ fn main() -> ExitCode {
     };
     let Some(program) = arguments.next() else { return ExitCode::from(NOT_STARTED) };
 
-    let signals = SigSet::from_iter([
-        Signal::SIGCHLD,
-        Signal::SIGINT,
-        Signal::SIGTERM,
-        Signal::SIGHUP,
-        Signal::SIGALRM,
-    ]);
-    if signals.thread_block().is_err() {
+    // Handlers, which exec(2) resets; a signal mask would be inherited by the program.
+    let Ok(mut signals) = Signals::new([SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGALRM]) else {
         return ExitCode::from(NOT_STARTED);
-    }
+    };
     outlive_no_parent();
     if u32::try_from(getppid().as_raw()) != Ok(parent) {
         return ExitCode::from(NOT_STARTED);
@@ -59,13 +56,16 @@ fn main() -> ExitCode {
     alarm::set(seconds);
 
     let mut status = None;
-    while status.is_none() {
-        match signals.wait() {
-            Ok(Signal::SIGCHLD) => status = reap(child),
-            Ok(passed_on @ (Signal::SIGINT | Signal::SIGTERM)) => {
-                let _ = killpg(child, passed_on);
+    for signal in signals.forever() {
+        match signal {
+            SIGCHLD => status = reap(child),
+            SIGINT | SIGTERM => {
+                let _ = killpg(child, Signal::try_from(signal).ok());
             }
             _ => break,
+        }
+        if status.is_some() {
+            break;
         }
     }
     let status = end_all_descendants(child, status);
@@ -134,9 +134,8 @@ fn end_as(status: Option<WaitStatus>) -> ExitCode {
     match status {
         Some(WaitStatus::Exited(_, code)) => ExitCode::from(code.to_le_bytes()[0]),
         Some(WaitStatus::Signaled(_, signal, _)) => {
-            let _ = SigSet::from(signal).thread_unblock();
-            let _ = raise(signal);
-            // Only a signal that we ignore, SIGPIPE, comes back from there.
+            let _ = emulate_default_handler(signal as i32);
+            // Only a signal that ends nobody comes back from there.
             ExitCode::from(128_u8.saturating_add((signal as i32).to_le_bytes()[0]))
         }
         _ => ExitCode::FAILURE,
