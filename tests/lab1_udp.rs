@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use predicates::prelude::*;
+use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, starts_with};
+use support::asking::{self, Answering, Asking};
 use support::first::First;
 use support::manners::{self, Over, ServerProgram};
 use support::program::{Ended, Launch, Running, Server};
-use support::terminal::Terminal;
-use support::udp::{ClosedPort, Datagram, Listening};
-use support::{PATIENCE, Promise, Seen, client, handout, promise, seed, sockets};
+use support::udp::{ClosedPort, Listening};
+use support::{Promise, Seen, client, handout, promise, seed, sockets};
 
 const SERVER: ServerProgram = ServerProgram {
     name: "udp_server",
@@ -24,7 +24,7 @@ const SERVER: ServerProgram = ServerProgram {
 /// The largest payload over IPv4.
 const LARGEST: usize = 65_507;
 
-const PROMPT: &str = "Input lowercase sentence: ";
+const CLIENT: Asking<Listening> = Asking::new("udp_client", handout::DATAGRAM);
 
 static SERVER_FIRST: First = First::new(
     "udp_server",
@@ -298,100 +298,80 @@ fn client_sends_its_message_and_prints_the_reply() {
     let server = Listening::start();
     let client = client("udp_client", &["127.0.0.1", &server.port(), "Hello, World"]);
     let question = server.receive(&client, &promise);
-    same_message(b"Hello, World", &question, &promise);
+    question.must_be(b"Hello, World", &promise);
     // Not what the client could have made of its message by itself.
     server.reply(&question, b"any REPLY");
-    printed(&client, b"any REPLY", &promise);
+    Asking::<Listening>::printed(&client, b"any REPLY", &promise);
 }
 
 #[test]
 fn the_message_can_come_from_stdin() {
     CLIENT_FIRST.must_pass();
-    let promise = promise("without MESSAGE one line of stdin is sent, without its line end")
-        .cause(&[Seen::Other], "exactly the line end goes: spaces are part of the message")
+    CLIENT.the_message_can_come_from_stdin();
+}
+
+#[test]
+fn an_empty_line_on_stdin_is_an_empty_datagram() {
+    CLIENT_FIRST.must_pass();
+    let promise = promise("an empty line is a message of no bytes; so may the reply be")
+        .cause(&[Seen::Ended, Seen::Nothing], "an empty line is a line: it is sent")
         .read(handout::DATAGRAM);
-    let lines = [
-        ("hello\n", "hello"),
-        ("  spaced \t\n", "  spaced \t"),
-        ("no line end", "no line end"),
-        ("only the first\nnot the second\n", "only the first"),
-        ("größe\n", "größe"),
-        ("\n", ""),
-    ];
-    for (input, message) in lines {
-        let server = Listening::start();
-        let client =
-            Launch::new("udp_client", &["127.0.0.1", &server.port()]).stdin(input).start();
-        let question = server.receive(&client, &promise);
-        same_message(message.as_bytes(), &question, &promise);
-        server.reply(&question, b"REPLY");
-        printed(&client, b"REPLY", &promise);
-    }
+    let server = Listening::start();
+    let client = Launch::new("udp_client", &["127.0.0.1", &server.port()]).stdin("\n").start();
+    server.answer(&client, b"", b"", &promise);
+    Asking::<Listening>::printed(&client, b"", &promise);
 }
 
 #[test]
 fn no_line_on_stdin_is_an_error() {
     CLIENT_FIRST.must_pass();
-    let promise =
-        promise("an input that ends before any line is an error: nothing is sent, status 2")
-            .cause(
-                &[Seen::More],
-                "the end of the input is not an empty line: no line was typed at all",
-            )
-            .cause(
-                &[Seen::Status],
-                "there is nothing to send, as with a wrong argument: status 2",
-            )
-            .try_it("cargo run --bin udp_client < /dev/null; echo $?")
-            .read(handout::EVERY_PROGRAM);
-    let server = Listening::start();
-    let client = Launch::new("udp_client", &["127.0.0.1", &server.port()]).stdin("").start();
-    let end = client.ended(&promise);
-    server.expect_no_more(Duration::from_millis(1), &promise);
-    end.status(2, &promise).stdout(b"", &promise).stderr(contains("error:"), &promise);
-    manners::no_crash_shown(&end, &promise);
+    CLIENT.no_line_on_stdin_is_an_error();
 }
 
 #[test]
 fn there_is_no_prompt_without_a_terminal() {
     CLIENT_FIRST.must_pass();
-    let promise = promise("the prompt appears only where stdin is a terminal")
-        .cause(
-            &[Seen::Stdout, Seen::Stderr],
-            "ask isatty (is_terminal) for stdin before prompting",
-        )
-        .read(handout::EVERY_PROGRAM);
-    let server = Listening::start();
-    let client =
-        Launch::new("udp_client", &["127.0.0.1", &server.port()]).stdin("hi\n").start();
-    let question = server.receive(&client, &promise);
-    server.reply(&question, b"HI");
-    client.ended(&promise).stdout(b"HI\n", &promise).stderr(contains("Input").not(), &promise);
+    CLIENT.there_is_no_prompt_without_a_terminal();
 }
 
 #[test]
 fn a_person_is_asked_on_stderr() {
     CLIENT_FIRST.must_pass();
-    let promise = promise(format!(
-        "where stdin is a terminal, `{PROMPT}` appears on stderr, and the answer is sent"
-    ))
-    .cause(
-        &[Seen::Stdout],
-        "the prompt is printed on stdout, or stays in its buffer: write it to stderr and flush",
-    )
-    .read(handout::EVERY_PROGRAM);
-    let server = Listening::start();
-    let (mut terminal, [stdin, stderr]) = Terminal::open();
-    let client = Launch::new("udp_client", &["127.0.0.1", &server.port()])
-        .stdin_from(stdin)
-        .stderr_to(stderr)
-        .start();
-    terminal.expect(PROMPT, &promise);
-    terminal.type_in("typed\n");
-    let question = server.receive(&client, &promise);
-    same_message(b"typed", &question, &promise);
-    server.reply(&question, b"TYPED");
-    client.ended(&promise).status(0, &promise).stdout(b"TYPED\n", &promise);
+    CLIENT.a_person_is_asked_on_stderr();
+}
+
+#[test]
+fn a_person_may_say_nothing() {
+    CLIENT_FIRST.must_pass();
+    CLIENT.a_person_may_say_nothing();
+}
+
+#[test]
+fn a_reply_cannot_drive_the_terminal() {
+    CLIENT_FIRST.must_pass();
+    CLIENT.a_reply_cannot_drive_the_terminal();
+}
+
+#[test]
+fn without_arguments_the_client_asks_port_12000_of_this_machine() {
+    CLIENT_FIRST.must_pass();
+    CLIENT.without_arguments_port_12000_of_this_machine_is_asked();
+}
+
+#[test]
+fn a_closed_stdout_ends_the_client_quietly() {
+    CLIENT_FIRST.must_pass();
+    CLIENT.a_closed_stdout_ends_the_client_quietly();
+}
+
+#[test]
+fn errors_are_plain_text_in_a_pipe_and_with_no_color() {
+    CLIENT_FIRST.must_pass();
+    let port = ClosedPort::on(Ipv4Addr::LOCALHOST.into()).port();
+    asking::errors_are_plain_text(
+        "udp_client",
+        &["127.0.0.1", &port, "--timeout", "0.2", "hi"],
+    );
 }
 
 #[test]
@@ -417,36 +397,6 @@ fn the_largest_reply_is_printed_whole() {
 }
 
 #[test]
-fn a_reply_cannot_drive_the_terminal() {
-    CLIENT_FIRST.must_pass();
-    let promise = promise("on a terminal the control characters of a reply are escaped")
-        .cause(
-            &[Seen::Stdout],
-            "the reply's bytes went to the terminal as they are, and a terminal obeys escape \
-             sequences",
-        )
-        .read(handout::EVERY_PROGRAM);
-    let server = Listening::start();
-    let (terminal, [stdout]) = Terminal::open();
-    let client = Launch::new("udp_client", &["127.0.0.1", &server.port(), "hi"])
-        .stdout_to(stdout)
-        .env("NO_COLOR", "1")
-        .start();
-    let question = server.receive(&client, &promise);
-    server.reply(&question, "\x1b[31mred\x07 \u{9b}2J tab\there größe".as_bytes());
-    terminal.expect("gr", &promise);
-    client.ended(&promise).status(0, &promise);
-    let screen = terminal.screen();
-    let driving = [&b"\x1b"[..], b"\x07", "\u{9b}".as_bytes()];
-    if driving.iter().any(|bytes| screen.windows(bytes.len()).any(|window| window == *bytes)) {
-        promise.broken(Seen::Stdout, format!("came to the screen: {}", shown(&screen)));
-    }
-    for text in ["red", "2J tab", "größe"] {
-        terminal.expect(text, &promise);
-    }
-}
-
-#[test]
 fn the_largest_message_is_sent_whole() {
     CLIENT_FIRST.must_pass();
     let promise =
@@ -456,9 +406,9 @@ fn the_largest_message_is_sent_whole() {
     let client =
         Launch::new("udp_client", &["127.0.0.1", &server.port()]).stdin(&message[..]).start();
     let question = server.receive(&client, &promise);
-    same_message(&message, &question, &promise);
+    question.must_be(&message, &promise);
     server.reply(&question, b"ALL");
-    printed(&client, b"ALL", &promise);
+    Asking::<Listening>::printed(&client, b"ALL", &promise);
 }
 
 #[test]
@@ -499,7 +449,7 @@ fn datagrams_from_strangers_are_ignored() {
     stranger.intrude(&question, &server, b"STRANGER");
     stranger.intrude(&question, &server, b"");
     server.reply(&question, b"HELLO");
-    printed(&client, b"HELLO", &promise);
+    Asking::<Listening>::printed(&client, b"HELLO", &promise);
 }
 
 #[test]
@@ -556,7 +506,7 @@ fn the_timeout_is_as_long_as_told() {
     let server = Listening::start();
     let client = udp_client(server.address, &["--timeout", "0.4", "hello"]);
     let question = server.receive(&client, &promise);
-    same_message(b"hello", &question, &promise);
+    question.must_be(b"hello", &promise);
     let end = client.ended(&promise);
     no_reply(&end, server.address, &promise);
     took_at_least(&end, Duration::from_millis(400), &promise);
@@ -576,7 +526,7 @@ fn a_reply_just_before_the_timeout_counts() {
         promise.broken(Seen::Ended, format!("it gave up too early: {}", end.told()));
     }
     server.reply(&question, b"HELLO");
-    printed(&client, b"HELLO", &promise);
+    Asking::<Listening>::printed(&client, b"HELLO", &promise);
 }
 
 #[test]
@@ -604,7 +554,7 @@ fn each_retry_sends_the_message_again() {
     let client = udp_client(server.address, &["--timeout", "0.3", "--retries", "2", "again"]);
     for _ in 0..3 {
         let question = server.receive(&client, &promise);
-        same_message(b"again", &question, &promise);
+        question.must_be(b"again", &promise);
     }
     let end = client.ended(&promise);
     server.expect_no_more(Duration::from_millis(1), &promise);
@@ -621,10 +571,10 @@ fn a_reply_to_a_retry_is_printed_once() {
     // As if the reply to the first try had been lost.
     server.receive(&client, &promise);
     let second = server.receive(&client, &promise);
-    same_message(b"lost", &second, &promise);
+    second.must_be(b"lost", &promise);
     server.reply(&second, b"LOST");
     server.reply(&second, b"LOST");
-    printed(&client, b"LOST", &promise);
+    Asking::<Listening>::printed(&client, b"LOST", &promise);
 }
 
 #[test]
@@ -647,9 +597,10 @@ fn a_server_started_while_retries_remain_is_reached() {
         }
         let Ok(server) = closed.open() else { continue };
         let question = server.receive(&client, &promise);
-        same_message(b"early", &question, &promise);
+        question.must_be(b"early", &promise);
         server.reply(&question, b"EARLY");
-        return printed(&client, b"EARLY", &promise);
+        drop(Asking::<Listening>::printed(&client, b"EARLY", &promise));
+        return;
     }
 }
 
@@ -674,7 +625,8 @@ fn a_client_started_before_the_real_server_reaches_it() {
             continue;
         }
         let _server = server.ready(SERVER.ready);
-        return printed(&client, b"EARLY", &promise);
+        drop(Asking::<Listening>::printed(&client, b"EARLY", &promise));
+        return;
     }
 }
 
@@ -719,10 +671,10 @@ fn a_connected_client_gets_its_reply() {
     let (server, stranger) = (Listening::start(), Listening::start());
     let client = udp_client(server.address, &["--connect", "hello"]);
     let question = server.receive(&client, &promise);
-    same_message(b"hello", &question, &promise);
+    question.must_be(b"hello", &promise);
     stranger.intrude(&question, &server, b"STRANGER");
     server.reply(&question, b"HELLO");
-    printed(&client, b"HELLO", &promise);
+    Asking::<Listening>::printed(&client, b"HELLO", &promise);
 }
 
 #[test]
@@ -735,7 +687,7 @@ fn the_client_works_over_ipv6() {
     let client = udp_client(server.address, &["six"]);
     let question = server.receive(&client, &promise);
     server.reply(&question, b"SIX");
-    printed(&client, b"SIX", &promise);
+    Asking::<Listening>::printed(&client, b"SIX", &promise);
 
     let nobody = ClosedPort::on(IpAddr::from(Ipv6Addr::LOCALHOST));
     let end = udp_client(nobody.address, &["--timeout", "0.3", "six"]).ended(&promise);
@@ -759,68 +711,12 @@ fn a_name_means_its_ipv4_address_first() {
     let client = start_client("localhost", server.address.port(), &["named"]);
     let question = server.receive(&client, &promise);
     server.reply(&question, b"NAMED");
-    printed(&client, b"NAMED", &promise);
+    Asking::<Listening>::printed(&client, b"NAMED", &promise);
 
     let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
     let end = start_client("localhost", nobody.address.port(), &["--timeout", "0.3", "named"])
         .ended(&promise);
     no_reply(&end, nobody.address, &promise);
-}
-
-#[test]
-fn without_arguments_the_client_asks_port_12000_of_this_machine() {
-    CLIENT_FIRST.must_pass();
-    let promise = promise("`udp_client` without arguments asks 127.0.0.1:12000")
-        .read(handout::EVERY_PROGRAM);
-    let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 12000));
-    let ask = || Launch::new("udp_client", &[]).stdin("hello\n").start();
-    let Ok(server) = Listening::try_on(default) else {
-        // Somebody receives there, perhaps a learner's own server. Whatever it says, and
-        // if it says nothing, the client has asked at the right place.
-        let end = ask().ended(&promise);
-        if end.status.code() != Some(0) {
-            end.stderr(contains("127.0.0.1:12000"), &promise);
-        }
-        return;
-    };
-    let client = ask();
-    let question = server.receive(&client, &promise);
-    same_message(b"hello", &question, &promise);
-    server.reply(&question, b"HELLO");
-    printed(&client, b"HELLO", &promise);
-}
-
-#[test]
-fn a_closed_stdout_ends_the_client_quietly() {
-    CLIENT_FIRST.must_pass();
-    let promise = manners::quiet_end("udp_client");
-    let server = Listening::start();
-    let client =
-        Launch::new("udp_client", &["127.0.0.1", &server.port(), "hi"]).stdout_closed().start();
-    let question = server.receive(&client, &promise);
-    server.reply(&question, b"HI");
-    manners::said_nothing(&client.ended(&promise), &promise);
-}
-
-#[test]
-fn errors_are_plain_text_in_a_pipe_and_with_no_color() {
-    CLIENT_FIRST.must_pass();
-    let promise = promise("errors have no colour in a pipe, nor anywhere with NO_COLOR set")
-        .read(handout::EVERY_PROGRAM);
-    let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-    let port = nobody.port();
-    let arguments = ["127.0.0.1", &port, "--timeout", "0.2", "hi"];
-    let end = client("udp_client", &arguments).ended(&promise);
-    manners::plain(&end, &promise);
-
-    let (terminal, [stderr]) = Terminal::open();
-    let client =
-        Launch::new("udp_client", &arguments).stderr_to(stderr).env("NO_COLOR", "1").start();
-    client.ended(&promise).status(1, &promise);
-    let screen = terminal.screen();
-    if screen.contains(&0x1b) {
-        promise.broken(Seen::Stderr, format!("with NO_COLOR=1 came {}", shown(&screen)));
-    }
 }
 
 #[test]
@@ -880,26 +776,13 @@ fn sizes() -> Promise {
         .read(handout::DATAGRAM)
 }
 
-fn same_message(want: &[u8], got: &Datagram, promise: &Promise) {
-    if let Some(difference) = support::bytes::difference(want, &got.bytes) {
-        promise
-            .broken(Seen::Other, format!("in the datagram that the client sent, {difference}"));
-    }
-}
-
-/// The client must end with status 0 and print the reply and a newline.
-fn printed(client: &Running, reply: &[u8], promise: &Promise) {
-    let end = client.ended(promise);
-    end.stdout(&[reply, b"\n"].concat(), promise).status(0, promise);
-}
-
 /// A client that gets `reply` prints it.
 fn replied(reply: &[u8], promise: &Promise) {
     let server = Listening::start();
     let client = udp_client(server.address, &["hi"]);
     let question = server.receive(&client, promise);
     server.reply(&question, reply);
-    printed(&client, reply, promise);
+    Asking::<Listening>::printed(&client, reply, promise);
 }
 
 /// The client must have given up for want of a reply.
@@ -919,13 +802,4 @@ fn took_at_least(end: &Ended, time: Duration, promise: &Promise) {
         let text = format!("it gave up after {:.2} s", end.took.as_secs_f64());
         promise.broken(Seen::Time, text);
     }
-}
-
-fn shown(bytes: &[u8]) -> String {
-    support::bytes::show(bytes, 60)
-}
-
-#[test]
-fn every_wait_of_a_check_is_shorter_than_its_keeper_lives() {
-    assert!(PATIENCE < Duration::from_secs(60));
 }

@@ -5,13 +5,16 @@
 //! - [`program`]: starting a program, and owning it with all its descendants;
 //! - [`tcp`], [`udp`]: the peers that talk to it;
 //! - [`terminal`]: a pseudo-terminal, for what only a person would see;
+//! - [`first`]: the check that a program must pass before its others say anything;
 //! - [`manners`]: the checks of what every program of the kit promises;
+//! - [`asking`]: the checks of what the clients of labs 1 and 2 promise alike;
 //! - [`bytes`], [`sockets`], [`seed`], [`handout`]: what the others need.
 //!
 //! Every check runs on a thread of its own and has one record, kept by that thread.
 
 #![cfg(unix)]
 
+pub mod asking;
 pub mod bytes;
 pub mod first;
 pub mod handout;

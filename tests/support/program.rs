@@ -1,5 +1,7 @@
 //! The programs that the checks start: where they come from, what they say, how they end.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -177,7 +179,7 @@ impl Launch {
             keeper: Mutex::new(child),
         });
         record::with(|record| record.programs.push(Arc::clone(&process)));
-        Running { process }
+        Running { process, kept: RefCell::default() }
     }
 }
 
@@ -218,6 +220,7 @@ pub fn complete(name: &'static str, arguments: &[&str]) -> Ended {
 /// A started program and all its descendants, which end when this is dropped.
 pub struct Running {
     process: Arc<Process>,
+    kept: RefCell<Vec<Box<dyn Any>>>,
 }
 
 /// A server that is ready.
@@ -249,6 +252,11 @@ impl Running {
     /// What it has written to stderr so far.
     pub fn stderr(&self) -> Vec<u8> {
         self.process.stderr.bytes()
+    }
+
+    /// Keeps something, as a connection to it, for as long as the program is looked after.
+    pub fn keep(&self, something: impl Any) {
+        self.kept.borrow_mut().push(Box::new(something));
     }
 
     /// Whether it has ended.

@@ -13,7 +13,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use crate::program::{Running, Server};
 use crate::record::{Lane, What};
 use crate::story::{Promise, Seen, fail};
-use crate::{PATIENCE, bytes};
+use crate::{A_MOMENT, PATIENCE, bytes};
 
 /// How long an answer may take that a peer has provoked by doing what a learner's program
 /// seems to wait for.
@@ -152,16 +152,19 @@ impl Peer {
         }
     }
 
-    /// The connection must stay open and silent for `time`.
-    pub fn expect_silence(&mut self, time: Duration, promise: &Promise) {
+    /// No further byte may come for `time`; an end may.
+    pub fn expect_no_more(&mut self, time: Duration, promise: &Promise) {
         let mut more = [0; 256];
-        match self.read_some(&mut more, time) {
-            Err(Stop::Silence) => {}
-            Ok(0) => promise.broken(Seen::Closed, "the connection was closed"),
-            Err(_) => promise.broken(Seen::Reset, "the connection was reset"),
-            Ok(length) => promise
-                .broken(Seen::More, format!("this came: {}", bytes::show(&more[..length], 60))),
+        if let Ok(length @ 1..) = self.read_some(&mut more, time) {
+            let more = bytes::show(&more[..length], 60);
+            promise.broken(Seen::More, format!("behind what was expected came {more}"));
         }
+    }
+
+    /// Keeps the connection open for as long as `client` is looked after, so that a client
+    /// that waits for our end waits in vain.
+    pub fn stay_open_for(self, client: &Running) {
+        client.keep(self);
     }
 
     /// All that still comes, up to the end of the connection or `limit`.
@@ -317,19 +320,24 @@ impl Listening {
     /// Listens on a free port of `ip`. With `buffers`, what the kernel holds for each
     /// connection is that small, in bytes and direction, so that it fills up soon.
     pub fn on(ip: IpAddr, buffers: Option<usize>) -> Self {
-        let start = || -> io::Result<Self> {
-            let socket = new_socket(ip)?;
-            if let Some(buffers) = buffers {
-                // Connections inherit them; the receive buffer must be set before listen.
-                socket.set_recv_buffer_size(buffers)?;
-                socket.set_send_buffer_size(buffers)?;
-            }
-            socket.bind(&SocketAddr::new(ip, 0).into())?;
-            socket.listen(16)?;
-            let listener = TcpListener::from(socket);
-            Ok(Self { address: listener.local_addr()?, listener })
-        };
-        start().unwrap_or_else(|error| broken_machine(&error))
+        let address = SocketAddr::new(ip, 0);
+        Self::try_on(address, buffers).unwrap_or_else(|error| broken_machine(&error))
+    }
+
+    /// Listens at `address` if nobody else does.
+    pub fn try_on(address: SocketAddr, buffers: Option<usize>) -> io::Result<Self> {
+        let socket = new_socket(address.ip())?;
+        if let Some(buffers) = buffers {
+            // Connections inherit them; the receive buffer must be set before listen.
+            socket.set_recv_buffer_size(buffers)?;
+            socket.set_send_buffer_size(buffers)?;
+        }
+        // Connections of an earlier server that linger in TIME-WAIT are no obstacle.
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(16)?;
+        let listener = TcpListener::from(socket);
+        Ok(Self { address: listener.local_addr()?, listener })
     }
 
     /// Its port, as an argument.
@@ -358,10 +366,14 @@ impl Listening {
         }
     }
 
-    /// Nobody may have connected within `time`.
-    pub fn expect_nobody(&self, time: Duration, promise: &Promise) {
-        if self.someone_is_there(time) {
-            promise.broken(Seen::More, "it connected");
+    /// Whoever has connected may not have sent anything.
+    pub fn expect_no_bytes(&self, promise: &Promise) {
+        while self.someone_is_there(Duration::from_millis(1)) {
+            let Ok((stream, _)) = self.listener.accept() else { return };
+            let bytes = Peer::on(stream, Side::Server).rest(A_MOMENT);
+            if !bytes.is_empty() {
+                promise.broken(Seen::More, format!("it sent {}", bytes::show(&bytes, 60)));
+            }
         }
     }
 

@@ -106,6 +106,19 @@ pub struct Datagram {
     pub bytes: Vec<u8>,
 }
 
+impl Datagram {
+    /// It must hold exactly the bytes of `message`.
+    pub fn must_be(&self, message: &[u8], promise: &Promise) {
+        let Some(difference) = bytes::difference(message, &self.bytes) else { return };
+        let seen = match () {
+            () if message.starts_with(&self.bytes) => Seen::Part,
+            () if self.bytes.starts_with(message) => Seen::More,
+            () => Seen::Other,
+        };
+        promise.broken(seen, format!("in the datagram that the client sent, {difference}"));
+    }
+}
+
 impl Listening {
     /// Receives on a free port of 127.0.0.1.
     pub fn start() -> Self {

@@ -1,0 +1,287 @@
+//! What the clients of labs 1 and 2 promise alike: where their message comes from, whom
+//! they ask unless told, what a terminal gets to see.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use predicates::prelude::*;
+use predicates::str::contains;
+
+use crate::program::{Launch, Running};
+use crate::story::{Promise, Seen};
+use crate::terminal::Terminal;
+use crate::{A_MOMENT, bytes, handout, manners, promise, tcp, udp};
+
+const PROMPT: &str = "Input lowercase sentence: ";
+
+/// Where both clients look for a server unless told.
+const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 12000);
+
+/// A server of the check's own that hears one message and answers it.
+pub trait Answering: Sized {
+    /// What the client prints before a reply.
+    const BEFORE_REPLY: &'static [u8];
+
+    /// Starts at `address`, which may be taken.
+    fn try_start(address: SocketAddr) -> std::io::Result<Self>;
+
+    /// Where it is.
+    fn address(&self) -> SocketAddr;
+
+    /// Hears `message` from `client`, exactly, and answers with `reply`.
+    fn answer(&self, client: &Running, message: &[u8], reply: &[u8], promise: &Promise);
+
+    /// Nothing may have been sent to it.
+    fn heard_nothing(&self, promise: &Promise);
+}
+
+impl Answering for udp::Listening {
+    const BEFORE_REPLY: &'static [u8] = b"";
+
+    fn try_start(address: SocketAddr) -> std::io::Result<Self> {
+        Self::try_on(address)
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn answer(&self, client: &Running, message: &[u8], reply: &[u8], promise: &Promise) {
+        let question = self.receive(client, promise);
+        question.must_be(message, promise);
+        self.reply(&question, reply);
+    }
+
+    fn heard_nothing(&self, promise: &Promise) {
+        self.expect_no_more(Duration::from_millis(1), promise);
+    }
+}
+
+impl Answering for tcp::Listening {
+    const BEFORE_REPLY: &'static [u8] = b"From Server: ";
+
+    fn try_start(address: SocketAddr) -> std::io::Result<Self> {
+        Self::try_on(address, None)
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn answer(&self, client: &Running, message: &[u8], reply: &[u8], promise: &Promise) {
+        let mut peer = self.accept(client, promise);
+        peer.expect(message, promise);
+        peer.expect_no_more(A_MOMENT / 3, promise);
+        peer.send(reply, promise);
+        // Whoever waits for more than the reply waits here until the check is over.
+        peer.stay_open_for(client);
+    }
+
+    fn heard_nothing(&self, promise: &Promise) {
+        self.expect_no_bytes(promise);
+    }
+}
+
+/// A client under test, and the kind of server it asks.
+pub struct Asking<Server> {
+    /// The client's name.
+    pub client: &'static str,
+    /// Where to read about what it does.
+    pub read: &'static str,
+    /// Its counterpart.
+    pub server: std::marker::PhantomData<Server>,
+}
+
+impl<Server: Answering> Asking<Server> {
+    /// A client of that name.
+    pub const fn new(client: &'static str, read: &'static str) -> Self {
+        Self { client, read, server: std::marker::PhantomData }
+    }
+
+    /// One line of stdin is the message.
+    pub fn the_message_can_come_from_stdin(&self) {
+        let promise =
+            promise("without MESSAGE one line of stdin is sent, without its line end")
+                .cause(&[Seen::More], "the line end, or the next line, was sent too")
+                .cause(
+                    &[Seen::Other, Seen::Part],
+                    "exactly the line end goes: spaces are part of the message",
+                )
+                .try_it(format!("echo hello | cargo run --bin {}", self.client))
+                .read(self.read);
+        for (input, message) in [
+            ("hello\n", "hello"),
+            ("  spaced \t\n", "  spaced \t"),
+            ("no line end", "no line end"),
+            ("only the first\nnot the second\n", "only the first"),
+            ("größe\n", "größe"),
+        ] {
+            let (server, launch) = self.launch(&[]);
+            let client = launch.stdin(input).start();
+            let reply = message.to_ascii_uppercase();
+            server.answer(&client, message.as_bytes(), reply.as_bytes(), &promise);
+            Self::printed(&client, reply.as_bytes(), &promise);
+        }
+    }
+
+    /// An input without any line is an error.
+    pub fn no_line_on_stdin_is_an_error(&self) {
+        let promise = promise(
+            "an input that ends before any line is an error: nothing is sent, status 2",
+        )
+        .cause(
+            &[Seen::More],
+            "the end of the input is not an empty line: no line was typed at all",
+        )
+        .cause(&[Seen::Status], "there is nothing to send, as with a wrong argument: status 2")
+        .try_it(format!("cargo run --bin {} < /dev/null; echo $?", self.client))
+        .read(handout::EVERY_PROGRAM);
+        let (server, launch) = self.launch(&[]);
+        let end = launch.stdin("").start().ended(&promise);
+        server.heard_nothing(&promise);
+        end.status(2, &promise).stdout(b"", &promise).stderr(contains("error:"), &promise);
+        manners::no_crash_shown(&end, &promise);
+    }
+
+    /// Nobody is asked who is not there.
+    pub fn there_is_no_prompt_without_a_terminal(&self) {
+        let promise = promise("the prompt appears only where stdin is a terminal")
+            .cause(
+                &[Seen::Stdout, Seen::Stderr],
+                "ask isatty (is_terminal) for stdin before prompting",
+            )
+            .read(handout::EVERY_PROGRAM);
+        let (server, launch) = self.launch(&[]);
+        let client = launch.stdin("hi\n").start();
+        server.answer(&client, b"hi", b"HI", &promise);
+        let end = Self::printed(&client, b"HI", &promise);
+        end.stderr(contains("Input").not(), &promise);
+    }
+
+    /// A person is asked, on stderr.
+    pub fn a_person_is_asked_on_stderr(&self) {
+        let promise = promise(format!(
+            "where stdin is a terminal, `{PROMPT}` appears on stderr, and the answer is sent"
+        ))
+        .cause(
+            &[Seen::Stdout],
+            "the prompt is printed on stdout, or stays in a buffer: write it to stderr and flush",
+        )
+        .read(handout::EVERY_PROGRAM);
+        let (server, launch) = self.launch(&[]);
+        let (mut terminal, [stdin, stderr]) = Terminal::open();
+        let client = launch.stdin_from(stdin).stderr_to(stderr).start();
+        terminal.expect(PROMPT, &promise);
+        terminal.type_in("typed\n");
+        server.answer(&client, b"typed", b"TYPED", &promise);
+        Self::printed(&client, b"TYPED", &promise);
+    }
+
+    /// Ctrl-D at the prompt is the end of the input.
+    pub fn a_person_may_say_nothing(&self) {
+        let promise = promise("Ctrl-D at the prompt is an error: nothing is sent, status 2")
+            .cause(&[Seen::More], "the end of the input is not an empty line")
+            .read(handout::EVERY_PROGRAM);
+        let (server, launch) = self.launch(&[]);
+        let (mut terminal, [stdin, stderr]) = Terminal::open();
+        let client = launch.stdin_from(stdin).stderr_to(stderr).start();
+        terminal.expect(PROMPT, &promise);
+        terminal.type_in("\x04");
+        terminal.expect("error:", &promise);
+        client.ended(&promise).status(2, &promise).stdout(b"", &promise);
+        server.heard_nothing(&promise);
+    }
+
+    /// Escape sequences of a peer do not reach a terminal.
+    pub fn a_reply_cannot_drive_the_terminal(&self) {
+        let promise = promise("on a terminal the control characters of a reply are escaped")
+            .cause(
+                &[Seen::Stdout],
+                "the reply's bytes went to the terminal as they are, and a terminal obeys escape \
+                 sequences",
+            )
+            .read(handout::EVERY_PROGRAM);
+        let reply = "\x1b[31mred\x07 \x1b]0;title\x07 \u{9b}2J tab\there größe";
+        let message = "x".repeat(reply.len());
+        let (server, launch) = self.launch(&[&message]);
+        let (terminal, [stdout]) = Terminal::open();
+        let client = launch.stdout_to(stdout).env("NO_COLOR", "1").start();
+        server.answer(&client, message.as_bytes(), reply.as_bytes(), &promise);
+        client.ended(&promise).status(0, &promise);
+        let screen = terminal.screen();
+        for text in ["red", "2J tab", "größe"] {
+            terminal.expect(text, &promise);
+        }
+        for driving in [&b"\x1b"[..], b"\x07", "\u{9b}".as_bytes()] {
+            if screen.windows(driving.len()).any(|window| window == driving) {
+                let screen = bytes::show(&screen, 70);
+                promise.broken(Seen::Stdout, format!("came to the screen: {screen}"));
+            }
+        }
+    }
+
+    /// Without arguments the client asks port 12000 of this machine.
+    pub fn without_arguments_port_12000_of_this_machine_is_asked(&self) {
+        let promise = promise(format!("`{}` without arguments asks {DEFAULT}", self.client))
+            .read(handout::EVERY_PROGRAM);
+        let ask = || Launch::new(self.client, &[]).stdin("hello\n").start();
+        let Ok(server) = Server::try_start(DEFAULT) else {
+            // Somebody has that port, perhaps a learner's own server. Whatever it says,
+            // the client has asked at the right place if it is the one that it names.
+            let end = ask().ended(&promise);
+            if end.status.code() != Some(0) {
+                end.stderr(contains("12000").or(contains(" of 5 bytes")), &promise);
+            }
+            return;
+        };
+        let client = ask();
+        server.answer(&client, b"hello", b"HELLO", &promise);
+        Self::printed(&client, b"HELLO", &promise);
+    }
+
+    /// Nobody reads the reply.
+    pub fn a_closed_stdout_ends_the_client_quietly(&self) {
+        let promise = manners::quiet_end(self.client);
+        let (server, launch) = self.launch(&["hi"]);
+        let client = launch.stdout_closed().start();
+        server.answer(&client, b"hi", b"HI", &promise);
+        manners::said_nothing(&client.ended(&promise), &promise);
+    }
+
+    /// The client must end with status 0 and have printed the reply and a newline.
+    pub fn printed(client: &Running, reply: &[u8], promise: &Promise) -> crate::program::Ended {
+        let end = client.ended(promise);
+        let line = [Server::BEFORE_REPLY, reply, b"\n"].concat();
+        end.stdout(&line, promise).status(0, promise);
+        end
+    }
+
+    /// A server on a free port, and the client that is about to ask it.
+    fn launch(&self, more: &[&str]) -> (Server, Launch) {
+        let free = SocketAddr::new(DEFAULT.ip(), 0);
+        let server = Server::try_start(free)
+            .unwrap_or_else(|error| crate::story::fail(&format!("no port is free: {error}")));
+        let port = server.address().port().to_string();
+        let launch = Launch::new(self.client, &[&["127.0.0.1", &port], more].concat());
+        (server, launch)
+    }
+}
+
+/// Errors have no colour in a pipe, nor on a terminal with NO_COLOR set. `arguments` lead
+/// to an error.
+pub fn errors_are_plain_text(client: &'static str, arguments: &[&str]) {
+    let promise = promise("errors have no colour in a pipe, nor anywhere with NO_COLOR set")
+        .read(handout::EVERY_PROGRAM);
+    let end = crate::client(client, arguments).ended(&promise);
+    end.status(1, &promise);
+    manners::plain(&end, &promise);
+
+    let (terminal, [stderr]) = Terminal::open();
+    let client = Launch::new(client, arguments).stderr_to(stderr).env("NO_COLOR", "1").start();
+    client.ended(&promise).status(1, &promise);
+    let screen = terminal.screen();
+    if screen.contains(&0x1b) {
+        let screen = bytes::show(&screen, 70);
+        promise.broken(Seen::Stderr, format!("with NO_COLOR=1 came {screen}"));
+    }
+}
