@@ -1,1 +1,986 @@
+//! Lab 2: the bytes of a connection come back in uppercase. The checks of `tcp_server` and
+//! `tcp_client`; what they promise is in `labs/2-tcp-uppercase/README.md`.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+use support::asking::{self, Answering, Asking};
+use support::first::First;
+use support::manners::{self, Over, ServerProgram};
+use support::program::{Ended, Launch, Running, Server};
+use support::tcp::{Busy, ClosedPort, Listening, Peer};
+use support::{PATIENCE, Promise, Seen, client, handout, promise, seed, sockets};
+
+const SERVER: ServerProgram = ServerProgram {
+    name: "tcp_server",
+    ready: "The server is ready to receive on ",
+    default_port: 12000,
+    over: Over::Tcp,
+};
+
+const CLIENT: Asking<Listening> = Asking::new("tcp_client", handout::STREAM);
+
+/// More than all buffers on the way can hold.
+const PLENTY: usize = 16 << 20;
+
+static SERVER_FIRST: First = First::new(
+    "tcp_server",
+    "the_server_says_where_it_listens_and_answers_in_uppercase",
+    server_says_where_it_listens_and_answers,
+);
+
+static CLIENT_FIRST: First = First::new(
+    "tcp_client",
+    "the_client_sends_its_message_and_prints_the_reply",
+    client_sends_its_message_and_prints_the_reply,
+);
+
+/// A server on a free port.
+fn tcp_server(more: &[&str]) -> Server {
+    SERVER_FIRST.must_pass();
+    SERVER.start(more)
+}
+
+/// A client that is about to talk to `server`.
+fn tcp_client(server: SocketAddr, more: &[&str]) -> Running {
+    start_client(&server.ip().to_string(), server.port(), more)
+}
+
+fn start_client(host: &str, port: u16, more: &[&str]) -> Running {
+    CLIENT_FIRST.must_pass();
+    let port = port.to_string();
+    client("tcp_client", &[&[host, &port], more].concat())
+}
+
+// The server
+
+#[test]
+fn the_server_says_where_it_listens_and_answers_in_uppercase() {
+    server_says_where_it_listens_and_answers();
+}
+
+fn server_says_where_it_listens_and_answers() {
+    let server = SERVER.start(&[]);
+    // The easiest client there is: a line, and then its end.
+    let mut client = server.connect(&uppercase());
+    client.send(b"hello\n", &uppercase());
+    client.half_close();
+    client.expect(b"HELLO\n", &uppercase());
+}
+
+#[test]
+fn only_the_letters_a_to_z_change() {
+    let server = tcp_server(&[]);
+    let every_byte: Vec<u8> = (0..=255).collect();
+    echoes(&server, &every_byte, &uppercase());
+    echoes(&server, "grüße, señor ŷ – ½ ☃ ı ß ﬁ ё".as_bytes(), &uppercase());
+    echoes(&server, b"  white \t space \r\n and line ends\n\n", &uppercase());
+}
+
+#[test]
+fn bytes_without_a_newline_are_answered() {
+    let server = tcp_server(&[]);
+    let promise = promise(
+        "a client that sends neither a newline nor an end gets its answer at once",
+    )
+    .cause(
+        &[Seen::Nothing],
+        "the server waits for something that this client does not send: a newline, or the end",
+    )
+    .try_it(format!("printf hello | nc {} {}", server.host(), server.port()))
+    .read(handout::STREAM);
+    let mut client = server.connect(&promise);
+    client.send(b"hello", &promise);
+    client.expect(b"HELLO", &promise);
+}
+
+#[test]
+fn each_byte_is_answered_as_it_arrives() {
+    let server = tcp_server(&[]);
+    let promise = promise("each byte comes back before the next one is sent")
+        .cause(
+            &[Seen::Nothing],
+            "the server waits until it has more bytes, or keeps its answer in a buffer: answer \
+             what each read returned, and flush",
+        )
+        .cause(&[Seen::Closed], "the server reads once for each connection: read until Ok(0)")
+        .read(handout::STREAM);
+    let mut client = server.connect(&promise);
+    for byte in b"one by one\nand a second line" {
+        client.send(&[*byte], &promise);
+        client.expect(&[byte.to_ascii_uppercase()], &promise);
+    }
+}
+
+#[test]
+fn a_connection_goes_on_until_the_client_ends_it() {
+    let server = tcp_server(&[]);
+    let promise =
+        promise("one connection may carry many messages, until the client closes its side")
+            .cause(
+                &[Seen::Closed, Seen::Reset],
+                "the server reads once for each connection: read until Ok(0)",
+            )
+            .cause(
+                &[Seen::Nothing],
+                "the server reads once for each connection: read until Ok(0)",
+            )
+            .read(handout::STREAM);
+    let mut client = server.connect(&promise);
+    for message in ["first\n", "second, longer than the first\n", "\n", "x"] {
+        client.send(message.as_bytes(), &promise);
+        client.expect(message.to_ascii_uppercase().as_bytes(), &promise);
+    }
+}
+
+#[test]
+fn what_was_sent_before_the_end_is_still_answered() {
+    let server = tcp_server(&[]);
+    let promise = promise(
+        "a client that sends, closes its side and then reads gets all of its answer, then the end",
+    )
+    .cause(
+        &[Seen::Closed, Seen::Reset],
+        "the end of the client's bytes (Ok(0)) ends one direction only: what was read before \
+         is still answered",
+    )
+    .cause(&[Seen::StillOpen], "after Ok(0) nothing more will come: close the connection")
+    .read(handout::ENDS);
+    let message = seed::random_letters(&mut seed::random(), 100_000);
+    let mut client = server.connect(&promise);
+    let sending = client.send_beside_and_half_close(message.clone());
+    client.expect(&message.to_ascii_uppercase(), &promise);
+    client.expect_end(PATIENCE, &promise);
+    drop(sending);
+
+    let mut client = server.connect(&promise);
+    client.send(b"short", &promise);
+    client.half_close();
+    client.expect(b"SHORT", &promise);
+    client.expect_end(PATIENCE, &promise);
+}
+
+#[test]
+fn a_client_that_says_nothing_and_leaves_is_no_matter() {
+    let server = tcp_server(&[]);
+    let promise = promise("a connection without a byte just ends; the next client is served")
+        .cause(
+            &[Seen::Refused, Seen::Reset, Seen::Closed],
+            "reading nothing (Ok(0)) ended the server",
+        )
+        .read(handout::ENDS);
+    let mut client = server.connect(&promise);
+    client.half_close();
+    client.expect_end(PATIENCE, &promise);
+    for _ in 0..4 {
+        drop(server.connect(&promise));
+    }
+    echoes(&server, b"next", &promise);
+}
+
+#[test]
+fn sixteen_mebibytes_come_back_whole() {
+    let server = tcp_server(&[]);
+    let promise = promise("16 MiB come back whole to a client that reads while it sends")
+        .cause(
+            &[Seen::Nothing, Seen::Part],
+            "one write may take only a part of the bytes (write_all, sendall repeat it), and \
+             answers must go out while more is read",
+        )
+        .cause(
+            &[Seen::Other],
+            "bytes were lost or repeated where a read or write was a partial one",
+        )
+        .read(handout::BUFFERS);
+    let message = seed::random_letters(&mut seed::random(), PLENTY);
+    let mut client = server.connect(&promise);
+    let _sending = client.send_beside(message.clone());
+    client.expect(&message.to_ascii_uppercase(), &promise);
+}
+
+#[test]
+fn a_client_that_reads_late_loses_nothing() {
+    let server = tcp_server(&[]);
+    let promise = promise(
+        "the answer waits for a client that sends much before it reads, and nothing is lost",
+    )
+    .cause(
+        &[Seen::Other, Seen::Part, Seen::Closed],
+        "while the client does not read, a write takes only a part of the bytes, or none: go on \
+         with the rest",
+    )
+    .read(handout::BUFFERS);
+    let message = seed::random_letters(&mut seed::random(), PLENTY);
+    let mut client = server.connect(&promise);
+    let sending = client.send_beside(message.clone());
+    // Until the buffers in both directions are full, or all is sent.
+    client.wait_until_stuck(&sending);
+    client.expect(&message.to_ascii_uppercase(), &promise);
+}
+
+#[test]
+fn bytes_in_pieces_of_any_size_come_back_in_order() {
+    let server = tcp_server(&[]);
+    let promise = promise("bytes sent in pieces of any size come back, all and in order")
+        .cause(
+            &[Seen::Other, Seen::Part],
+            "a read returns any part of the stream: answer exactly the bytes that it returned",
+        )
+        .read(handout::STREAM);
+    let mut random = seed::random();
+    let mut client = server.connect(&promise);
+    for _ in 0..200 {
+        let size = random.usize(1..3000);
+        let piece = seed::random_bytes(&mut random, size);
+        client.send(&piece, &promise);
+        client.expect(&piece.to_ascii_uppercase(), &promise);
+    }
+}
+
+#[test]
+fn one_client_after_another_is_served() {
+    let server = tcp_server(&[]);
+    let promise = promise("when a connection has ended, the next client is served")
+        .cause(
+            &[Seen::Refused, Seen::Ended],
+            "the server ends after its first client: accept again, in a loop",
+        )
+        .cause(&[Seen::Nothing], "the server does not come back to accept")
+        .read(handout::ENDS);
+    for message in [&b"first"[..], b"second", b"third", b"fourth"] {
+        echoes(&server, message, &promise);
+    }
+}
+
+#[test]
+fn a_client_that_waits_is_served_when_its_turn_comes() {
+    let server = tcp_server(&[]);
+    let promise = promise(
+        "a client that connects while another is served gets its answer afterwards",
+    )
+    .cause(
+        &[Seen::Refused, Seen::Closed, Seen::Reset],
+        "the second client was sent away: it waits in the listen backlog until it is accepted",
+    )
+    .read(handout::ENDS);
+    let mut first = server.connect(&promise);
+    first.send(b"first", &promise);
+    first.expect(b"FIRST", &promise);
+    let mut second = server.connect(&promise);
+    second.send(b"second", &promise);
+    first.send(b" still first", &promise);
+    first.expect(b" STILL FIRST", &promise);
+    drop(first);
+    second.expect(b"SECOND", &promise);
+}
+
+#[test]
+fn a_reset_ends_that_connection_only() {
+    let server = tcp_server(&[]);
+    let promise = promise("a client that resets its connection changes nothing for the next")
+        .cause(
+            &[Seen::Refused, Seen::Reset, Seen::Nothing],
+            "the error of one connection (\"Connection reset by peer\", \"Broken pipe\") ended the \
+             server: handle it, then accept the next",
+        )
+        .read(handout::ENDS);
+    // Before the first byte, after an answer, and in the middle of a long one.
+    server.connect(&promise).reset();
+    echoes(&server, b"after the first", &promise);
+    let mut client = server.connect(&promise);
+    client.send(b"hello", &promise);
+    client.expect(b"HELLO", &promise);
+    client.reset();
+    echoes(&server, b"after the second", &promise);
+    let mut client = server.connect(&promise);
+    let sending = client.send_beside(vec![b'a'; PLENTY]);
+    client.wait_until_stuck(&sending);
+    client.reset();
+    echoes(&server, b"after the third", &promise);
+}
+
+#[test]
+fn clients_that_leave_before_their_turn_are_no_matter() {
+    let server = tcp_server(&[]);
+    let promise = promise("clients that give up while they wait change nothing for others")
+        .cause(
+            &[Seen::Refused, Seen::Reset, Seen::Nothing],
+            "an error for one client, in accept or in the first read, ended the server",
+        )
+        .read(handout::ENDS);
+    let mut first = server.connect(&promise);
+    first.send(b"first", &promise);
+    first.expect(b"FIRST", &promise);
+    let mut impatient = server.connect(&promise);
+    impatient.send(b"never mind", &promise);
+    impatient.reset();
+    server.connect(&promise).reset();
+    drop(server.connect(&promise));
+    drop(first);
+    echoes(&server, b"here", &promise);
+}
+
+#[test]
+fn a_silent_client_is_ended_after_the_timeout() {
+    let server = tcp_server(&["--timeout", "0.4"]);
+    let promise = promise("`--timeout 0.4` ends a connection after 0.4 s without a byte")
+        .cause(
+            &[Seen::StillOpen, Seen::Nothing],
+            "the server waits for ever for a byte, and all others wait for it: set a timeout on \
+             the connection (SO_RCVTIMEO, settimeout)",
+        )
+        .cause(&[Seen::Refused], "the timeout of one connection ended the server")
+        .read(handout::ENDS);
+    let mut silent = server.connect(&promise);
+    let mut waiting = server.connect(&promise);
+    waiting.send(b"my turn", &promise);
+    silent.expect_end(PATIENCE, &promise);
+    waiting.expect(b"MY TURN", &promise);
+    waiting.expect_end(PATIENCE, &promise);
+    echoes(&server, b"next", &promise);
+}
+
+#[test]
+fn a_client_that_stops_reading_is_ended_after_the_timeout() {
+    let server = tcp_server(&["--timeout", "0.4"]);
+    let promise = promise("a client that sends but never reads is ended after the timeout too")
+        .cause(
+            &[Seen::StillOpen, Seen::Nothing],
+            "a write blocks for ever once the buffers to the client are full: set a timeout for \
+             writing too (SO_SNDTIMEO)",
+        )
+        .cause(&[Seen::Refused], "the error of one connection ended the server")
+        .read(handout::BUFFERS);
+    let mut stuck = server.connect(&promise);
+    let _sending = stuck.send_beside(vec![b'a'; 4 * PLENTY]);
+    let mut waiting = server.connect(&promise);
+    waiting.send(b"my turn", &promise);
+    waiting.expect(b"MY TURN", &promise);
+}
+
+#[test]
+fn a_slow_client_is_not_ended() {
+    let server = tcp_server(&["--timeout", "1.5"]);
+    let promise = promise(
+        "each byte starts the timeout anew: a slow client is not a silent one",
+    )
+    .cause(
+        &[Seen::Closed, Seen::Reset],
+        "the timeout counts from the start of the connection, or is not given by --timeout",
+    )
+    .read(handout::ENDS);
+    let mut slow = server.connect(&promise);
+    for byte in b"slowly" {
+        slow.send(&[*byte], &promise);
+        slow.expect(&[byte.to_ascii_uppercase()], &promise);
+        slow.expect_still_open(Duration::from_millis(400), &promise);
+    }
+}
+
+#[test]
+fn ctrl_c_ends_the_server_with_status_0() {
+    SERVER_FIRST.must_pass();
+    manners::a_signal_ends_it(SERVER, Signal::SIGINT);
+}
+
+#[test]
+fn sigterm_ends_the_server_with_status_0() {
+    SERVER_FIRST.must_pass();
+    manners::a_signal_ends_it(SERVER, Signal::SIGTERM);
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_up_the_end() {
+    let server = tcp_server(&[]);
+    let promise = manners::stops_in_good_order(SERVER, Signal::SIGTERM).cause(
+        &[Seen::Ended],
+        "an idle connection is closed at once, so that the server can end",
+    );
+    let mut client = server.connect(&promise);
+    client.send(b"idle", &promise);
+    client.expect(b"IDLE", &promise);
+    server.running.signal(Signal::SIGTERM);
+    client.expect_end(PATIENCE, &promise);
+    server.running.ended(&promise).status(0, &promise);
+}
+
+#[test]
+fn a_client_that_does_not_read_cannot_hold_up_the_end() {
+    let server = tcp_server(&[]);
+    let promise = manners::stops_in_good_order(SERVER, Signal::SIGINT)
+        .cause(&[Seen::StillOpen], "a response under way may take 5 s to finish, not more");
+    let mut stuck = server.connect(&promise);
+    let sending = stuck.send_beside(vec![b'a'; PLENTY]);
+    stuck.wait_until_stuck(&sending);
+    server.running.signal(Signal::SIGINT);
+    let grace = Duration::from_secs(5);
+    let Some(end) = server.running.ended_within(grace + Duration::from_secs(2)) else {
+        promise.broken(Seen::StillOpen, "the server was still running 7 s after the signal");
+    };
+    end.status(0, &promise);
+}
+
+#[test]
+fn the_server_works_over_ipv6() {
+    SERVER_FIRST.must_pass();
+    let Some(server) = manners::start_on_ipv6(SERVER) else { return };
+    echoes(&server, b"six", &uppercase());
+}
+
+#[test]
+fn the_server_takes_a_name_as_its_host() {
+    let server = tcp_server(&["--host", "localhost"]);
+    echoes(&server, b"named", &uppercase());
+}
+
+#[test]
+fn the_server_can_be_opened_to_all_addresses() {
+    let server = tcp_server(&["--host", "0.0.0.0"]);
+    for ip in [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)] {
+        if ip == Ipv4Addr::LOCALHOST || sockets::has_second_loopback() {
+            let mut client =
+                Peer::connect(SocketAddr::new(ip.into(), server.address.port()), &uppercase());
+            client.send(b"open", &uppercase());
+            client.expect(b"OPEN", &uppercase());
+        }
+    }
+}
+
+#[test]
+fn only_this_machine_can_reach_the_server_unless_told() {
+    SERVER_FIRST.must_pass();
+    manners::only_this_machine_can_reach_it(SERVER);
+}
+
+#[test]
+fn the_server_takes_port_12000_unless_told() {
+    SERVER_FIRST.must_pass();
+    manners::defaults_are_loopback_and_the_labs_port(SERVER);
+}
+
+#[test]
+fn a_taken_port_is_an_error_of_the_server() {
+    SERVER_FIRST.must_pass();
+    manners::a_taken_port_is_an_error(SERVER);
+}
+
+#[test]
+fn a_closed_stdout_ends_the_server_quietly() {
+    SERVER_FIRST.must_pass();
+    manners::a_closed_stdout_ends_a_server_quietly(SERVER);
+}
+
+#[test]
+fn the_server_explains_its_options() {
+    manners::help_describes_every_option("tcp_server", &["port", "--host", "--timeout"]);
+}
+
+#[test]
+fn the_server_tells_its_version() {
+    manners::version_is_told("tcp_server");
+}
+
+#[test]
+fn the_server_refuses_wrong_arguments() {
+    manners::wrong_arguments_are_refused(
+        "tcp_server",
+        &[
+            &["twelve"],
+            &["65536"],
+            &["--no-such-option"],
+            &["0", "--timeout", "soon"],
+            &["0", "extra"],
+        ],
+    );
+}
+
+// The client
+
+#[test]
+fn the_client_sends_its_message_and_prints_the_reply() {
+    client_sends_its_message_and_prints_the_reply();
+}
+
+fn client_sends_its_message_and_prints_the_reply() {
+    let promise = promise(
+        "the message goes out as it is; `From Server: `, the reply and a newline are printed",
+    )
+    .cause(
+        &[Seen::Part, Seen::Other, Seen::Nothing],
+        "the bytes of the message, and only they, are sent",
+    )
+    .cause(&[Seen::Stdout], "what is printed must be what the server sent, whatever that is")
+    .cause(
+        &[Seen::StillOpen],
+        "the client waits for the server to close: the reply ends when as many bytes have come \
+         back as were sent",
+    )
+    .read(handout::STREAM);
+    let server = Listening::start();
+    let client = client("tcp_client", &["127.0.0.1", &server.port(), "Hello, World"]);
+    // Not what the client could have made of its message by itself.
+    server.answer(&client, b"Hello, World", b"any REPLY 12", &promise);
+    Asking::<Listening>::printed(&client, b"any REPLY 12", &promise);
+}
+
+#[test]
+fn the_message_can_come_from_stdin() {
+    CLIENT_FIRST.must_pass();
+    CLIENT.the_message_can_come_from_stdin();
+}
+
+#[test]
+fn an_empty_line_on_stdin_is_an_empty_message() {
+    CLIENT_FIRST.must_pass();
+    let promise = promise("an empty line is a message of no bytes, with a reply of no bytes")
+        .cause(
+            &[Seen::StillOpen],
+            "no byte was sent, so the reply has no byte either: it is whole",
+        )
+        .cause(&[Seen::Ended], "an empty line is a line")
+        .read(handout::STREAM);
+    let server = Listening::start();
+    let client = Launch::new("tcp_client", &["127.0.0.1", &server.port()]).stdin("\n").start();
+    server.answer(&client, b"", b"", &promise);
+    Asking::<Listening>::printed(&client, b"", &promise);
+}
+
+#[test]
+fn no_line_on_stdin_is_an_error() {
+    CLIENT_FIRST.must_pass();
+    CLIENT.no_line_on_stdin_is_an_error();
+}
+
+#[test]
+fn there_is_no_prompt_without_a_terminal() {
+    CLIENT_FIRST.must_pass();
+    CLIENT.there_is_no_prompt_without_a_terminal();
+}
+
+#[test]
+fn a_person_is_asked_on_stderr() {
+    CLIENT_FIRST.must_pass();
+    CLIENT.a_person_is_asked_on_stderr();
+}
+
+#[test]
+fn a_person_may_say_nothing() {
+    CLIENT_FIRST.must_pass();
+    CLIENT.a_person_may_say_nothing();
+}
+
+#[test]
+fn a_reply_cannot_drive_the_terminal() {
+    CLIENT_FIRST.must_pass();
+    CLIENT.a_reply_cannot_drive_the_terminal();
+}
+
+#[test]
+fn without_arguments_the_client_asks_port_12000_of_this_machine() {
+    CLIENT_FIRST.must_pass();
+    CLIENT.without_arguments_port_12000_of_this_machine_is_asked();
+}
+
+#[test]
+fn a_closed_stdout_ends_the_client_quietly() {
+    CLIENT_FIRST.must_pass();
+    CLIENT.a_closed_stdout_ends_the_client_quietly();
+}
+
+#[test]
+fn errors_are_plain_text_in_a_pipe_and_with_no_color() {
+    CLIENT_FIRST.must_pass();
+    let closed = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
+    asking::errors_are_plain_text("tcp_client", &["127.0.0.1", &closed.port(), "hi"]);
+}
+
+#[test]
+fn a_reply_goes_into_a_pipe_byte_by_byte() {
+    let promise = promise("the bytes of the reply are printed exactly as they came")
+        .cause(&[Seen::Stdout], "the reply is bytes, not text: write it without decoding it")
+        .read(handout::EVERY_PROGRAM);
+    let every_byte: Vec<u8> = (0..=255).collect();
+    for reply in [&every_byte[..], b"ends in a line end\n", b"\xff\xfe", b" \t "] {
+        let server = Listening::start();
+        let client = tcp_client(server.address, &[&"m".repeat(reply.len())]);
+        server.answer(&client, &vec![b'm'; reply.len()], reply, &promise);
+        Asking::<Listening>::printed(&client, reply, &promise);
+    }
+}
+
+#[test]
+fn a_reply_in_pieces_is_read_to_its_end() {
+    let promise = promise("a reply that comes in pieces, one byte at a time, is printed whole")
+        .cause(
+            &[Seen::Stdout, Seen::Ended, Seen::Status],
+            "the client reads once: one read returns what is there, so read until as many bytes \
+             have come as were sent",
+        )
+        .read(handout::STREAM);
+    let server = Listening::start();
+    let client = tcp_client(server.address, &["piece by piece"]);
+    let mut peer = server.accept(&client, &promise);
+    peer.expect(b"piece by piece", &promise);
+    for byte in b"PIECE BY PIECE" {
+        peer.send(&[*byte], &promise);
+        // Time enough to read it alone.
+        if let Some(end) = client.ended_within(Duration::from_millis(15)) {
+            if *byte != b'E' {
+                promise.broken(Seen::Ended, format!("it ended too early: {}", end.told()));
+            }
+            break;
+        }
+    }
+    Asking::<Listening>::printed(&client, b"PIECE BY PIECE", &promise);
+}
+
+#[test]
+fn the_reply_ends_with_as_many_bytes_as_were_sent() {
+    let promise = promise("the reply is as long as the message; what the server sends behind it is not part of it")
+        .cause(&[Seen::Stdout], "the client prints what came: count the bytes")
+        .read(handout::STREAM);
+    let server = Listening::start();
+    let client = tcp_client(server.address, &["hello"]);
+    let mut peer = server.accept(&client, &promise);
+    peer.expect(b"hello", &promise);
+    let _ = peer.try_send(b"HELLO AND MORE");
+    peer.stay_open_for(&client);
+    Asking::<Listening>::printed(&client, b"HELLO", &promise);
+}
+
+#[test]
+fn a_message_larger_than_all_buffers_comes_back() {
+    CLIENT_FIRST.must_pass();
+    let promise = promise("16 MiB come back whole from a server that answers as it reads")
+        .cause(
+            &[Seen::Nothing, Seen::StillOpen],
+            "both sides send and nobody reads: the client must read while it sends (a second \
+             thread, or a poll loop)",
+        )
+        .cause(
+            &[Seen::Stdout],
+            "one write may take only a part of the bytes (write_all, sendall)",
+        )
+        .read(handout::BUFFERS);
+    let message = seed::random_letters(&mut seed::random(), PLENTY);
+    // Small buffers on our side: whatever the machine's are, both directions fill up.
+    let server = Listening::on(Ipv4Addr::LOCALHOST.into(), Some(64 * 1024));
+    let client = Launch::new("tcp_client", &["127.0.0.1", &server.port()])
+        .stdin([&message[..], b"\n"].concat())
+        .start();
+    let mut peer = server.accept(&client, &promise);
+    let mut heard = 0;
+    while heard < PLENTY {
+        let Some(mut bytes) = peer.read(64 * 1024, PATIENCE).filter(|bytes| !bytes.is_empty())
+        else {
+            promise.broken(Seen::Nothing, format!("it stopped sending after {heard} bytes"));
+        };
+        heard += bytes.len();
+        bytes.make_ascii_uppercase();
+        peer.send(&bytes, &promise);
+    }
+    Asking::<Listening>::printed(&client, &message.to_ascii_uppercase(), &promise);
+}
+
+#[test]
+fn a_client_before_its_server_is_refused() {
+    let promise = promise(
+        "without a server: `error: Connection refused: nothing is listening on ADDR:PORT`, a \
+         hint with the server's start command, status 1",
+    )
+    .cause(
+        &[Seen::StillOpen],
+        "over TCP the refusal comes at once; there is nothing to wait for",
+    )
+    .try_it("cargo run --bin tcp_client -- localhost 9 hello")
+    .read(handout::REFUSED);
+    let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
+    let end = tcp_client(nobody.address, &["hello"]).ended(&promise);
+    refused(&end, nobody.address, &promise);
+}
+
+#[test]
+fn the_wrong_port_is_refused() {
+    let server = tcp_server(&[]);
+    let promise = promise("a server on another port is not there: the connection is refused")
+        .read(handout::REFUSED);
+    let wrong = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
+    let end = tcp_client(wrong.address, &["hello"]).ended(&promise);
+    refused(&end, wrong.address, &promise);
+    echoes(&server, b"right port", &uppercase());
+}
+
+#[test]
+fn the_client_and_the_server_understand_each_other() {
+    let server = tcp_server(&[]);
+    let promise = promise("tcp_client gets its answer from tcp_server").read(handout::STREAM);
+    for message in ["hello", "zweite Größe", "x"] {
+        let client = tcp_client(server.address, &[message]);
+        Asking::<Listening>::printed(
+            &client,
+            message.to_ascii_uppercase().as_bytes(),
+            &promise,
+        );
+    }
+}
+
+#[test]
+fn a_server_that_closes_early_is_an_error() {
+    let promise = promise(
+        "what came before the server closed is printed; an error says that 123 of 300 bytes \
+         came, status 1",
+    )
+    .cause(
+        &[Seen::Status],
+        "the end of the connection is not always the end of the reply: count",
+    )
+    .cause(&[Seen::StillOpen], "a read of 0 bytes is the end: nothing more will come")
+    .cause(&[Seen::Stdout], "what came before the end is still the server's reply: print it")
+    .read(handout::ENDS);
+    let server = Listening::start();
+    let client = tcp_client(server.address, &[&"m".repeat(300)]);
+    let mut peer = server.accept(&client, &promise);
+    peer.expect(&[b'm'; 300], &promise);
+    peer.send(&[b'M'; 123], &promise);
+    peer.half_close();
+    let end = client.ended(&promise);
+    let printed = [&b"From Server: "[..], &[b'M'; 123], b"\n"].concat();
+    end.status(1, &promise).stdout(&printed, &promise);
+    end.stderr(contains("error: ").and(contains("123")).and(contains("300")), &promise);
+    manners::no_crash_shown(&end, &promise);
+}
+
+#[test]
+fn a_server_that_closes_at_once_is_an_error() {
+    let promise = promise("a server that closes without a reply is an error, status 1")
+        .cause(&[Seen::Status], "a read of 0 bytes is the end, not an empty reply")
+        .cause(&[Seen::StillOpen], "a read of 0 bytes is the end: nothing more will come")
+        .read(handout::ENDS);
+    let server = Listening::start();
+    let client = tcp_client(server.address, &["hello"]);
+    let mut peer = server.accept(&client, &promise);
+    peer.expect(b"hello", &promise);
+    drop(peer);
+    let end = client.ended(&promise);
+    end.status(1, &promise).stderr(contains("error: "), &promise);
+    manners::no_crash_shown(&end, &promise);
+}
+
+#[test]
+fn a_server_that_resets_is_an_error() {
+    CLIENT_FIRST.must_pass();
+    let promise = promise("a connection that is reset in mid-stream is an error, status 1")
+        .cause(&[Seen::Stderr], "the error of a read or write is reported, not a panic")
+        .read(handout::ENDS);
+    let server = Listening::on(Ipv4Addr::LOCALHOST.into(), Some(64 * 1024));
+    let mut message = vec![b'm'; PLENTY];
+    message.push(b'\n');
+    let client =
+        Launch::new("tcp_client", &["127.0.0.1", &server.port()]).stdin(message).start();
+    let mut peer = server.accept(&client, &promise);
+    peer.expect(b"mmm", &promise);
+    peer.send(b"MMM", &promise);
+    peer.reset();
+    let end = client.ended(&promise);
+    end.status(1, &promise).stderr(contains("error: "), &promise);
+    manners::no_crash_shown(&end, &promise);
+}
+
+#[test]
+fn a_silent_server_is_given_up_after_the_timeout() {
+    let promise =
+        promise("`--timeout 0.5` gives up 0.5 s after the last byte, with what has come")
+            .cause(
+                &[Seen::StillOpen],
+                "without a timeout (SO_RCVTIMEO, settimeout) a read waits for ever",
+            )
+            .cause(&[Seen::Stdout], "what came before is still the server's reply: print it")
+            .read(handout::ENDS);
+    let server = Listening::start();
+    let client = tcp_client(server.address, &["--timeout", "0.5", "hello"]);
+    let mut peer = server.accept(&client, &promise);
+    peer.expect(b"hello", &promise);
+    peer.send(b"HE", &promise);
+    let end = client.ended(&promise);
+    end.status(1, &promise).stdout(b"From Server: HE\n", &promise);
+    end.stderr(contains("error: "), &promise);
+    manners::no_crash_shown(&end, &promise);
+    within(&end, Duration::from_millis(480)..Duration::from_secs(3), &promise);
+}
+
+#[test]
+fn a_slow_server_is_not_given_up() {
+    let promise =
+        promise("each byte starts the timeout anew: a slow server is not a silent one")
+            .cause(
+                &[Seen::Ended],
+                "the timeout counts from the start: it is for the time without progress",
+            )
+            .read(handout::ENDS);
+    let server = Listening::start();
+    let client = tcp_client(server.address, &["--timeout", "1.5", "slowly"]);
+    let mut peer = server.accept(&client, &promise);
+    peer.expect(b"slowly", &promise);
+    for byte in b"SLOWL" {
+        peer.send(&[*byte], &promise);
+        if let Some(end) = client.ended_within(Duration::from_millis(400)) {
+            promise.broken(Seen::Ended, format!("it gave up: {}", end.told()));
+        }
+    }
+    peer.send(b"Y", &promise);
+    Asking::<Listening>::printed(&client, b"SLOWLY", &promise);
+}
+
+#[test]
+fn a_server_too_busy_to_connect_is_given_up_after_the_timeout() {
+    CLIENT_FIRST.must_pass();
+    let Some(busy) = Busy::start() else { return };
+    let promise = promise("`--timeout 0.5` also limits how long connecting may take")
+        .cause(
+            &[Seen::StillOpen, Seen::Time],
+            "connect waits as long as the kernel likes, some minutes (connect_timeout, settimeout)",
+        )
+        .read(handout::REFUSED);
+    let end = tcp_client(busy.address, &["--timeout", "0.5", "hello"]).ended(&promise);
+    end.status(1, &promise).stdout(b"", &promise).stderr(contains("error: "), &promise);
+    manners::no_crash_shown(&end, &promise);
+    within(&end, Duration::from_millis(480)..Duration::from_secs(3), &promise);
+}
+
+#[test]
+fn the_client_works_over_ipv6() {
+    if !sockets::has_ipv6() {
+        return;
+    }
+    let promise = promise("`tcp_client ::1 PORT` talks over IPv6, and writes [::1]:PORT")
+        .read(handout::EVERY_PROGRAM);
+    let server = Listening::on(Ipv6Addr::LOCALHOST.into(), None);
+    let client = tcp_client(server.address, &["six"]);
+    server.answer(&client, b"six", b"SIX", &promise);
+    Asking::<Listening>::printed(&client, b"SIX", &promise);
+
+    let nobody = ClosedPort::on(IpAddr::from(Ipv6Addr::LOCALHOST));
+    let end = tcp_client(nobody.address, &["six"]).ended(&promise);
+    refused(&end, nobody.address, &promise);
+}
+
+#[test]
+fn a_name_means_its_ipv4_address_first() {
+    let promise =
+        promise("`tcp_client localhost PORT` asks 127.0.0.1, and says so in its errors")
+            .cause(
+                &[Seen::Ended, Seen::Nothing],
+                "localhost was looked up as ::1: take IPv4 first",
+            )
+            .cause(
+                &[Seen::Stderr],
+                "addresses in messages are the resolved ones, 127.0.0.1:12000",
+            )
+            .read(handout::EVERY_PROGRAM);
+    let server = Listening::start();
+    let client = start_client("localhost", server.address.port(), &["named"]);
+    server.answer(&client, b"named", b"NAMED", &promise);
+    Asking::<Listening>::printed(&client, b"NAMED", &promise);
+
+    if !localhost_has_both() {
+        let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
+        let end = start_client("localhost", nobody.address.port(), &["named"]).ended(&promise);
+        refused(&end, nobody.address, &promise);
+    }
+}
+
+#[test]
+fn each_address_of_a_name_is_tried_in_turn() {
+    CLIENT_FIRST.must_pass();
+    if !localhost_has_both() || !sockets::has_ipv6() {
+        return;
+    }
+    let promise =
+        promise("when the IPv4 address of localhost refuses, its IPv6 address is tried")
+            .cause(
+                &[Seen::Ended],
+                "a name may have several addresses: try each until one connects",
+            )
+            .read(handout::REFUSED);
+    // The same port on both, closed on IPv4.
+    for _ in 0..20 {
+        let server = Listening::on(Ipv6Addr::LOCALHOST.into(), None);
+        let same = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), server.address.port());
+        let Some(_closed) = ClosedPort::at(same) else { continue };
+        let client = start_client("localhost", same.port(), &["hello"]);
+        server.answer(&client, b"hello", b"HELLO", &promise);
+        Asking::<Listening>::printed(&client, b"HELLO", &promise);
+        return;
+    }
+}
+
+#[test]
+fn the_client_explains_its_options() {
+    manners::help_describes_every_option(
+        "tcp_client",
+        &["host", "port", "message", "--timeout"],
+    );
+}
+
+#[test]
+fn the_client_tells_its_version() {
+    manners::version_is_told("tcp_client");
+}
+
+#[test]
+fn the_client_refuses_wrong_arguments() {
+    manners::wrong_arguments_are_refused(
+        "tcp_client",
+        &[
+            &["localhost", "twelve", "hi"],
+            &["localhost", "65536", "hi"],
+            &["--no-such-option"],
+            &["--timeout", "soon", "localhost", "9", "hi"],
+            &["localhost", "9", "hi", "extra"],
+        ],
+    );
+}
+
+// What several checks say
+
+/// A connection's bytes come back with a-z as A-Z, without a newline or an end.
+fn echoes(server: &Server, message: &[u8], promise: &Promise) {
+    let mut client = server.connect(promise);
+    client.send(message, promise);
+    client.expect(&message.to_ascii_uppercase(), promise);
+}
+
+fn uppercase() -> Promise {
+    promise("what a client sends comes back with a-z as A-Z and every other byte as it was")
+        .cause(&[Seen::Other], "change the bytes a-z and no others")
+        .cause(&[Seen::Refused], "bind, listen, accept: in this order, on the port given")
+        .try_it("cargo run --bin tcp_client")
+        .read(handout::STREAM)
+}
+
+fn refused(end: &Ended, server: SocketAddr, promise: &Promise) {
+    end.stderr(
+        contains(format!("error: Connection refused: nothing is listening on {server}"))
+            .and(contains("\nhint: "))
+            .and(contains("tcp_server")),
+        promise,
+    );
+    end.status(1, promise).stdout(b"", promise);
+}
+
+fn within(end: &Ended, time: std::ops::Range<Duration>, promise: &Promise) {
+    if !time.contains(&end.took) {
+        promise.broken(Seen::Time, format!("it took {:.2} s", end.took.as_secs_f64()));
+    }
+}
+
+/// Whether localhost is ::1 here too, and not 127.0.0.1 alone.
+fn localhost_has_both() -> bool {
+    let found = ("localhost", 1).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+    found.is_ok_and(|found| {
+        found.iter().any(SocketAddr::is_ipv4) && found.iter().any(SocketAddr::is_ipv6)
+    })
+}

@@ -145,6 +145,7 @@ pub(crate) fn fail_quietly() {
 }
 
 /// Ends the check as failed. Unlike a panic this shows no place in the kit's own code.
+#[expect(clippy::print_stderr, reason = "libtest shows it with the check that failed")]
 pub(crate) fn fail(story: &str) -> ! {
     if !QUIET.get() {
         eprintln!("{story}");

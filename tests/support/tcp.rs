@@ -4,7 +4,8 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -19,6 +20,9 @@ use crate::{A_MOMENT, PATIENCE, bytes};
 /// seems to wait for.
 const PROVOKED: Duration = Duration::from_secs(1);
 
+/// After so long without progress a sender is taken to be stuck.
+const STUCK: Duration = Duration::from_millis(200);
+
 /// One end of a connection, ours, with the program under test at the other.
 pub struct Peer {
     stream: TcpStream,
@@ -26,6 +30,8 @@ pub struct Peer {
     side: Side,
     /// What was sent and has not been looked at in the light of an answer.
     unanswered: Vec<u8>,
+    /// A thread that sends beside us, with a descriptor of its own for the connection.
+    sending: Option<Sending>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,7 +83,7 @@ impl Peer {
             if side == Side::Client { (ours, theirs) } else { (theirs, ours) };
         let lane = Lane::new(&format!(":{}", client.port()), server);
         lane.note(What::ClientDid("connect".to_owned()));
-        Self { stream, lane, side, unanswered: Vec::new() }
+        Self { stream, lane, side, unanswered: Vec::new(), sending: None }
     }
 
     /// Sends all of `bytes`, which the program must take.
@@ -102,12 +108,59 @@ impl Peer {
     }
 
     /// Sends from a thread of its own, for more than the buffers on the way can hold.
-    pub fn send_beside(&mut self, bytes: Vec<u8>) -> JoinHandle<io::Result<()>> {
+    pub fn send_beside(&mut self, bytes: Vec<u8>) -> Sending {
+        self.start_sending(bytes, false)
+    }
+
+    /// As [`Peer::send_beside`], and then ends our direction (FIN).
+    pub fn send_beside_and_half_close(&mut self, bytes: Vec<u8>) -> Sending {
+        self.start_sending(bytes, true)
+    }
+
+    fn start_sending(&mut self, bytes: Vec<u8>, half_close: bool) -> Sending {
         self.note_ours(&bytes);
         self.unanswered.extend_from_slice(&bytes);
-        let stream = self.stream.try_clone();
-        let sending = thread::Builder::new().spawn(move || stream?.write_all(&bytes));
-        sending.unwrap_or_else(|error| broken_machine(&error))
+        let sending = Sending::default();
+        let (progress, stream) = (sending.clone(), self.stream.try_clone());
+        let thread = thread::Builder::new().spawn(move || {
+            let send = || -> io::Result<()> {
+                let mut stream = stream?;
+                for piece in bytes.chunks(64 * 1024) {
+                    stream.write_all(piece)?;
+                    progress.note(piece.len());
+                }
+                if half_close { stream.shutdown(Shutdown::Write) } else { Ok(()) }
+            };
+            // Whoever reads the answer sees the same connection end.
+            let _ = send();
+            progress.end();
+        });
+        if let Err(error) = thread {
+            broken_machine(&error);
+        }
+        self.sending = Some(sending.clone());
+        sending
+    }
+
+    /// Waits until `sending` has ended or does not get on, because the buffers of both
+    /// directions are full.
+    pub fn wait_until_stuck(&self, sending: &Sending) {
+        sending.wait_until_stuck();
+        self.lane.note(What::Silence(STUCK));
+    }
+
+    /// The connection must stay open and silent for `time`.
+    pub fn expect_still_open(&mut self, time: Duration, promise: &Promise) {
+        let mut more = [0; 256];
+        match self.read_some(&mut more, time) {
+            Err(Stop::Silence) => {}
+            Ok(0) => promise.broken(Seen::Closed, "the connection was closed"),
+            Err(_) => promise.broken(Seen::Reset, "the connection was reset"),
+            Ok(length) => {
+                let more = bytes::show(&more[..length], 60);
+                promise.broken(Seen::More, format!("this came: {more}"));
+            }
+        }
     }
 
     /// What comes next must be exactly `want`.
@@ -188,8 +241,18 @@ impl Peer {
     /// Ends the connection at once, by RST: what is under way is lost.
     pub fn reset(self) {
         self.note_did("RST, the connection is gone");
+        self.stop_sending();
         // close(2) with a linger time of 0 sends RST instead of FIN (tcp(7), SO_LINGER).
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+    }
+
+    /// Ours is the last descriptor of the connection from now on.
+    fn stop_sending(&self) {
+        let Some(sending) = &self.sending else { return };
+        if !sending.has_ended() {
+            let _ = self.stream.shutdown(Shutdown::Both);
+            sending.wait_until_ended();
+        }
     }
 
     /// Reads up to `most` bytes; fails as [`Peer::expect`] on silence.
@@ -304,6 +367,62 @@ impl Peer {
     }
 }
 
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.stop_sending();
+    }
+}
+
+/// Bytes on their way from a thread of their own.
+#[derive(Clone, Default)]
+pub struct Sending(Arc<(Mutex<Progress>, Condvar)>);
+
+#[derive(Default)]
+struct Progress {
+    sent: usize,
+    ended: bool,
+}
+
+impl Sending {
+    fn note(&self, length: usize) {
+        self.change(|progress| progress.sent += length);
+    }
+
+    fn end(&self) {
+        self.change(|progress| progress.ended = true);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.1.notify_all();
+    }
+
+    fn has_ended(&self) -> bool {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).ended
+    }
+
+    fn wait_until_ended(&self) {
+        let progress = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.0.1.wait_timeout_while(progress, PATIENCE, |progress| !progress.ended));
+    }
+
+    fn wait_until_stuck(&self) {
+        let mut progress = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while !progress.ended {
+            let before = progress.sent;
+            progress = self
+                .0
+                .1
+                .wait_timeout_while(progress, STUCK, |now| now.sent == before && !now.ended)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+            if progress.sent == before {
+                return;
+            }
+        }
+    }
+}
+
 /// A server of the check's own, for a client under test.
 pub struct Listening {
     listener: TcpListener,
@@ -395,13 +514,19 @@ pub struct ClosedPort {
 impl ClosedPort {
     /// Takes a free port of `ip` and leaves it closed.
     pub fn on(ip: IpAddr) -> Self {
-        let take = || -> io::Result<Self> {
-            let socket = new_socket(ip)?;
-            socket.bind(&SocketAddr::new(ip, 0).into())?;
-            let address = socket.local_addr()?.as_socket().ok_or(ErrorKind::Other)?;
-            Ok(Self { _socket: socket, address })
-        };
-        take().unwrap_or_else(|error| broken_machine(&error))
+        Self::take(SocketAddr::new(ip, 0)).unwrap_or_else(|error| broken_machine(&error))
+    }
+
+    /// Takes this very port, if nobody has it.
+    pub fn at(address: SocketAddr) -> Option<Self> {
+        Self::take(address).ok()
+    }
+
+    fn take(address: SocketAddr) -> io::Result<Self> {
+        let socket = new_socket(address.ip())?;
+        socket.bind(&address.into())?;
+        let address = socket.local_addr()?.as_socket().ok_or(ErrorKind::Other)?;
+        Ok(Self { _socket: socket, address })
     }
 
     /// Its port, as an argument.
