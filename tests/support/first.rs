@@ -34,10 +34,9 @@ impl First {
         });
         if !passed {
             story::fail(&format!(
-                "– lab {} · {}\n  skipped         {} does not pass its first check yet: mend \
+                "– {}\n  skipped         {} does not pass its first check yet: mend \
                  that first\n  try it          cargo test --test {} {}",
-                story::lab(),
-                story::check_name(),
+                story::headline(),
                 self.program,
                 story::test_name(),
                 self.check,

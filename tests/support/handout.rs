@@ -13,19 +13,19 @@ places! {
     /// How options, messages and exit statuses look in every program.
     EVERY_PROGRAM = "GUIDE.md#what-every-program-promises";
     /// Lab 1: what a datagram is.
-    DATAGRAM = "labs/1-udp-uppercase/README.md#a-datagram-is-all-or-nothing";
+    DATAGRAM = "labs/1-udp-uppercase/README.md#12-a-datagram-is-all-or-nothing";
     /// Lab 1: one socket, many clients.
-    MANY_CLIENTS = "labs/1-udp-uppercase/README.md#one-socket-for-all-clients";
+    MANY_CLIENTS = "labs/1-udp-uppercase/README.md#13-one-socket-for-all-clients";
     /// Lab 1: waiting for a reply that may never come.
-    WAITING = "labs/1-udp-uppercase/README.md#waiting-for-a-reply";
+    WAITING = "labs/1-udp-uppercase/README.md#14-waiting-for-a-reply";
     /// Lab 1: what connect means over UDP.
-    UDP_CONNECT = "labs/1-udp-uppercase/README.md#a-connected-udp-socket";
+    UDP_CONNECT = "labs/1-udp-uppercase/README.md#15-a-connected-udp-socket";
     /// Lab 2: a stream of bytes has no messages in it.
-    STREAM = "labs/2-tcp-uppercase/README.md#a-stream-has-no-messages";
+    STREAM = "labs/2-tcp-uppercase/README.md#22-a-stream-has-no-messages";
     /// Lab 2: how a connection ends.
-    ENDS = "labs/2-tcp-uppercase/README.md#how-a-connection-ends";
+    ENDS = "labs/2-tcp-uppercase/README.md#24-how-a-connection-ends";
     /// Lab 2: full buffers in both directions.
-    BUFFERS = "labs/2-tcp-uppercase/README.md#buffers-fill-up";
+    BUFFERS = "labs/2-tcp-uppercase/README.md#25-buffers-fill-up";
     /// Lab 2: nobody listens.
-    REFUSED = "labs/2-tcp-uppercase/README.md#connecting";
+    REFUSED = "labs/2-tcp-uppercase/README.md#23-connecting";
 }

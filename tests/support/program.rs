@@ -39,6 +39,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A program to be started.
 pub struct Launch {
     name: &'static str,
+    path: PathBuf,
     arguments: Vec<OsString>,
     stdin: Input,
     stdout: Output,
@@ -61,8 +62,18 @@ enum Output {
 impl Launch {
     /// `name` of the kit's own, or of the folder that `LAB_PROGRAMS` names.
     pub fn new(name: &'static str, arguments: &[&str]) -> Self {
+        Self::of(name, path_of(name), arguments)
+    }
+
+    /// A command line, run by sh(1).
+    pub fn shell(command: &str) -> Self {
+        Self::of("sh", "/bin/sh".into(), &["-c", command])
+    }
+
+    fn of(name: &'static str, path: PathBuf, arguments: &[&str]) -> Self {
         Self {
             name,
+            path,
             arguments: arguments.iter().map(OsString::from).collect(),
             stdin: Input::Nothing,
             stdout: Output::Read,
@@ -115,8 +126,7 @@ impl Launch {
 
     /// Starts the program under a keeper.
     pub fn start(self) -> Running {
-        let path = path_of(self.name);
-        let mut shown = command_shown(self.name, &path);
+        let mut shown = command_shown(self.name, &self.path);
         for argument in &self.arguments {
             let argument = argument.to_string_lossy();
             if argument.chars().count() > 40 {
@@ -132,7 +142,7 @@ impl Launch {
         command
             .arg(std::process::id().to_string())
             .arg(KEEPER_LIMIT.as_secs().to_string())
-            .arg(&path)
+            .arg(&self.path)
             .args(&self.arguments)
             // What a user's shell may hold must not change what a program says, or when.
             .env("LC_ALL", "C.UTF-8")
@@ -593,7 +603,7 @@ fn command_shown(name: &str, path: &Path) -> String {
 }
 
 /// The executable of a program: the one in `LAB_PROGRAMS`, or the kit's own, built now.
-fn path_of(name: &'static str) -> PathBuf {
+pub fn path_of(name: &'static str) -> PathBuf {
     if let Some(folder) = programs_folder() {
         let path = folder.join(name);
         let mode = path.metadata().map(|data| data.permissions().mode());
@@ -612,10 +622,9 @@ fn path_of(name: &'static str) -> PathBuf {
     match built {
         Ok(path) => path.clone(),
         Err(complaint) => fail(&format!(
-            "✗ lab {} · {}\n  happened        {name} does not compile\n{complaint}\n  try it          \
+            "✗ {}\n  happened        {name} does not compile\n{complaint}\n  try it          \
              cargo build --bin {name}",
-            story::lab(),
-            story::check_name()
+            story::headline()
         )),
     }
 }

@@ -120,7 +120,7 @@ impl Promise {
             after.push(("repeat", format!("LAB_SEED={seed} makes the same random choices")));
         }
 
-        let mut lines = vec![format!("✗ lab {} · {}", lab(), check_name())];
+        let mut lines = vec![format!("✗ {}", headline())];
         let before: Vec<String> =
             facts.iter().flat_map(|(label, text)| lay_out(label, text)).collect();
         let after: Vec<String> =
@@ -158,10 +158,13 @@ pub fn check_name() -> String {
     std::thread::current().name().unwrap_or("check").to_owned()
 }
 
-/// The number of the lab whose checks these are: `2` of `lab2_tcp`.
-pub(crate) fn lab() -> String {
-    let digits = test_name().strip_prefix("lab").unwrap_or_default();
-    digits.chars().take_while(char::is_ascii_digit).collect()
+/// The check in a headline: `lab 2 · one_client_after_another_is_served`.
+pub(crate) fn headline() -> String {
+    let (group, check) = (test_name(), check_name());
+    match group.strip_prefix("lab").and_then(|lab| lab.split_once('_')) {
+        Some((number, _)) => format!("lab {number} · {check}"),
+        None => format!("{group} · {check}"),
+    }
 }
 
 /// The name of the test executable as cargo knows it, `lab2_tcp`.

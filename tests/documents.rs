@@ -1,0 +1,401 @@
+//! What the documents show is true: every command in them is run, every link leads
+//! somewhere.
+//!
+//! Blocks of README, GUIDE and the handouts, by the words behind their three backticks:
+//! - `console`: commands behind `$ `, and what comes of them on the screen; lines behind a
+//!   prompt of the program are typed. `...` stands for any lines, `[..]` for any text.
+//! - `console server`: a server, which runs beside the blocks that follow.
+//! - `console client`: commands while that server runs.
+//! - `console client alone`: commands while no server runs.
+//! - `sh`: commands of cargo, whose names must exist.
+//!
+//! The port 12000 of the documents is a free one when they are run.
+
+#![expect(clippy::panic, clippy::expect_used, reason = "a document that cannot be read fails")]
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use support::program::{Launch, Server, root};
+use support::story::Promise;
+use support::terminal::Terminal;
+use support::{Seen, handout, promise, tcp, udp};
+
+/// The port that the documents show.
+const SHOWN_PORT: &str = "12000";
+
+/// Behind these the person at the terminal types.
+const PROMPTS: &[&str] = &["Input lowercase sentence: "];
+
+/// Servers and their ready lines up to the address.
+const SERVERS: &[(&str, &str)] = &[
+    ("udp_server", "The server is ready to receive on "),
+    ("tcp_server", "The server is ready to receive on "),
+];
+
+/// Clients, with the server that each asks.
+const CLIENTS: &[(&str, &str)] = &[("udp_client", "udp_server"), ("tcp_client", "tcp_server")];
+
+/// Options of our programs that are followed by a value.
+const WITH_VALUE: &[&str] = &["--host", "--timeout", "--retries"];
+
+#[test]
+fn every_command_shown_does_what_is_shown() {
+    run_all_documents(false);
+}
+
+#[test]
+#[ignore = "needs nc (netcat-openbsd); .ci/run installs it"]
+fn so_does_every_command_of_another_tool() {
+    run_all_documents(true);
+}
+
+#[test]
+fn every_place_that_a_failed_check_names_exists() {
+    for place in handout::ALL {
+        assert!(leads_somewhere(&root(), place), "no such place: {place}");
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for document in documents() {
+        let folder = document.parent().expect("a file is in a folder");
+        for link in links(&read(&document)) {
+            let remote = link.starts_with("https://");
+            assert!(
+                remote || leads_somewhere(folder, &link),
+                "{}: no such place: {link}",
+                document.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_check_and_program_named_in_a_command_exists() {
+    for document in documents() {
+        for block in blocks(&document) {
+            for step in block.steps.iter().filter(|_| block.kind == ["sh"]) {
+                let words: Vec<&str> = step.command.split_whitespace().collect();
+                let place = || format!("{}: {}", block.place, step.command);
+                if let Some(at) = words.iter().position(|word| *word == "--test") {
+                    let file = root().join("tests").join(format!("{}.rs", words[at + 1]));
+                    assert!(file.exists(), "{}: no such file: {}", place(), file.display());
+                    if let Some(check) = words.get(at + 2) {
+                        let there = read(&file).contains(&format!("fn {check}()"));
+                        assert!(there, "{}: no such check", place());
+                    }
+                }
+                if let Some(at) = words.iter().position(|word| *word == "--bin") {
+                    let file = root().join("src/bin").join(format!("{}.rs", words[at + 1]));
+                    assert!(file.exists(), "{}: no such program", place());
+                }
+            }
+        }
+    }
+}
+
+/// Runs the console blocks of all documents. Where a tool is not installed that is not
+/// part of every system, its commands are passed over, or with `all_tools` an error.
+fn run_all_documents(all_tools: bool) {
+    let mut pairs = 0;
+    for document in documents() {
+        let mut server: Option<Server> = None;
+        for block in blocks(&document) {
+            let kind: Vec<&str> = block.kind.iter().map(String::as_str).collect();
+            match kind[..] {
+                ["console", "server"] => server = Some(start_server(&block)),
+                ["console", "client"] => {
+                    let port = server.as_ref().map(Server::port);
+                    let port = port.unwrap_or_else(|| panic!("{}: no server", block.place));
+                    run(&block, &port, all_tools);
+                    pairs += 1;
+                }
+                ["console", "client", "alone"] => {
+                    let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
+                    let (udp, tcp) = (udp::ClosedPort::on(ip), tcp::ClosedPort::on(ip));
+                    let over_udp = block.steps.iter().any(|step| step.command.contains("udp_"));
+                    let closed = if over_udp { udp.port() } else { tcp.port() };
+                    run(&block, &closed, all_tools);
+                }
+                ["console"] => run(&block, SHOWN_PORT, all_tools),
+                ["sh" | "text" | "rust"] => {}
+                _ => panic!("{}: a block of no known kind: {kind:?}", block.place),
+            }
+        }
+    }
+    assert!(pairs >= 4, "only {pairs} blocks of a client beside a server were found");
+}
+
+fn start_server(block: &Block) -> Server {
+    let [step] = &block.steps[..] else { panic!("{}: one command, please", block.place) };
+    let call = Call::in_command(&step.command)
+        .unwrap_or_else(|| panic!("{}: not one of the kit's servers", block.place));
+    let (name, ready) = SERVERS
+        .iter()
+        .find(|(name, _)| *name == call.program)
+        .unwrap_or_else(|| panic!("{}: not a server: {}", block.place, call.program));
+    assert_eq!(
+        call.positional(),
+        0,
+        "{}: servers are shown on their default port",
+        block.place
+    );
+    let mut arguments = vec!["0"];
+    arguments.extend(call.arguments.iter().map(String::as_str));
+    let server = support::server(name, &arguments, ready);
+    let line = format!("{ready}{}", server.address).replace(&server.port(), SHOWN_PORT);
+    assert_eq!(step.shown, [line], "{}: the ready line", block.place);
+    server
+}
+
+/// Runs the commands of a block on a terminal and compares its screen.
+fn run(block: &Block, port: &str, all_tools: bool) {
+    let mut last_status = 0;
+    for step in &block.steps {
+        if step.command == "echo $?" {
+            assert_eq!(step.shown, [last_status.to_string()], "{}: exit status", block.place);
+            continue;
+        }
+        let missing = step.tools().into_iter().find(|tool| !installed(tool));
+        if let Some(tool) = missing {
+            assert!(!all_tools, "{}: {tool} is not installed", block.place);
+            continue;
+        }
+        let promise = promise(format!(
+            "{}: `{}` shows\n{}",
+            block.place,
+            step.command,
+            step.shown.join("\n")
+        ));
+        let (mut terminal, [stdin, stdout, stderr]) = Terminal::open();
+        let running = Launch::shell(&step.runnable(port))
+            .stdin_from(stdin)
+            .stdout_to(stdout)
+            .stderr_to(stderr)
+            .env("NO_COLOR", "1")
+            .start();
+        for line in &step.shown {
+            for prompt in PROMPTS {
+                if let Some(typed) = line.strip_prefix(prompt) {
+                    terminal.expect(prompt, &promise);
+                    terminal.type_in(&format!("{typed}\n"));
+                }
+            }
+        }
+        last_status = running.ended(&promise).status.code().unwrap_or(-1);
+        let screen = as_on_the_shown_port(&terminal.screen(), port);
+        compare(&step.shown, &screen, &promise);
+    }
+}
+
+/// The lines of a screen, as they would be on the port that the documents show.
+fn as_on_the_shown_port(screen: &[u8], port: &str) -> Vec<String> {
+    let screen = String::from_utf8_lossy(screen);
+    // A hint names a server's port only where it is not the default one.
+    let named = format!(" -- {SHOWN_PORT}");
+    let lines = screen.lines().map(|line| line.replace(port, SHOWN_PORT).replace(&named, ""));
+    lines.map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn compare(shown: &[String], screen: &[String], promise: &Promise) {
+    let fits = match shown.split_first() {
+        None => screen.is_empty(),
+        Some(_) => lines_fit(shown, screen),
+    };
+    if !fits {
+        promise.broken(Seen::Stdout, format!("on the screen:\n{}", screen.join("\n")));
+    }
+}
+
+/// Whether `screen` is as `shown`, with `...` for any lines.
+fn lines_fit(shown: &[String], screen: &[String]) -> bool {
+    match (shown, screen) {
+        ([], screen) => screen.is_empty(),
+        ([hole, rest @ ..], screen) if hole == "..." => {
+            (0..=screen.len()).any(|skipped| lines_fit(rest, &screen[skipped..]))
+        }
+        ([line, shown @ ..], [other, screen @ ..]) => {
+            line_fits(line, other) && lines_fit(shown, screen)
+        }
+        (_, []) => false,
+    }
+}
+
+/// Whether `other` is as `line`, with `[..]` for any text.
+fn line_fits(line: &str, other: &str) -> bool {
+    let Some((before, after)) = line.split_once("[..]") else { return line == other };
+    let Some(rest) = other.strip_prefix(before) else { return false };
+    (0..=rest.len())
+        .filter(|at| rest.is_char_boundary(*at))
+        .any(|at| line_fits(after, &rest[at..]))
+}
+
+/// A fenced block of a document.
+struct Block {
+    /// The words behind its backticks.
+    kind: Vec<String>,
+    /// File and line.
+    place: String,
+    steps: Vec<Step>,
+}
+
+/// A command, and what it shows.
+struct Step {
+    command: String,
+    shown: Vec<String>,
+}
+
+impl Step {
+    /// The command with our programs' executables in place of `cargo run`, and `port` in
+    /// place of the one shown.
+    fn runnable(&self, port: &str) -> String {
+        let Some(call) = Call::in_command(&self.command) else {
+            return self.command.replace(SHOWN_PORT, port);
+        };
+        let path = support::program::path_of(call.program);
+        let mut place = String::new();
+        if call.positional() == 0 {
+            place = format!(" localhost {port}");
+        }
+        let before = &self.command[..call.start];
+        let after = &self.command[call.end..];
+        let arguments = call.arguments.join(" ");
+        format!("{before}{} {arguments}{place} {after}", path.display())
+            .replace(SHOWN_PORT, port)
+    }
+
+    /// The programs that it calls, other than ours and the shell's own.
+    fn tools(&self) -> Vec<&str> {
+        let commands = self.command.split('|');
+        commands
+            .filter_map(|command| command.split_whitespace().next())
+            .filter(|tool| !["cargo", "echo", "printf"].contains(tool))
+            .collect()
+    }
+}
+
+/// `cargo run --bin NAME -- ARGUMENTS` in a command.
+struct Call {
+    program: &'static str,
+    arguments: Vec<String>,
+    start: usize,
+    end: usize,
+}
+
+impl Call {
+    fn in_command(command: &str) -> Option<Self> {
+        const BEFORE: &str = "cargo run --bin ";
+        let start = command.find(BEFORE)?;
+        let rest = &command[start..];
+        let length = rest.find(['|', '<', '>', ';']).unwrap_or(rest.len());
+        let mut words = shell_words(rest[BEFORE.len()..length].trim_end()).into_iter();
+        let name = words.next()?;
+        let known = SERVERS.iter().chain(CLIENTS).map(|(name, _)| *name);
+        let program = known.into_iter().find(|known| *known == name)?;
+        let arguments = words.skip_while(|word| word == "--").collect();
+        Some(Self { program, arguments, start, end: start + length })
+    }
+
+    fn positional(&self) -> usize {
+        let mut count = 0;
+        let mut words = self.arguments.iter();
+        while let Some(word) = words.next() {
+            if WITH_VALUE.contains(&word.as_str()) {
+                words.next();
+            } else if !word.starts_with('-') {
+                count += 1;
+            }
+        }
+        count
+    }
+}
+
+/// Words as a shell splits them, their quotes kept.
+fn shell_words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    for character in text.chars() {
+        quoted ^= character == '\'';
+        if character == ' ' && !quoted {
+            words.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
+        } else {
+            word.push(character);
+        }
+    }
+    words.extend((!word.is_empty()).then_some(word));
+    words
+}
+
+fn blocks(document: &Path) -> Vec<Block> {
+    let text = read(document);
+    let mut lines = text.lines().enumerate();
+    let mut blocks = Vec::new();
+    while let Some((number, line)) = lines.next() {
+        let Some(kind) = line.strip_prefix("```") else { continue };
+        let kind: Vec<String> = kind.split_whitespace().map(str::to_owned).collect();
+        let place = format!("{}:{}", document.display(), number + 1);
+        let mut steps: Vec<Step> = Vec::new();
+        for (_, line) in lines.by_ref().take_while(|(_, line)| *line != "```") {
+            if kind == ["sh"] {
+                steps.push(Step { command: line.to_owned(), shown: Vec::new() });
+            } else if let Some(command) = line.strip_prefix("$ ") {
+                steps.push(Step { command: command.to_owned(), shown: Vec::new() });
+            } else if let Some(step) = steps.last_mut() {
+                step.shown.push(line.to_owned());
+            }
+        }
+        blocks.push(Block { kind, place, steps });
+    }
+    blocks
+}
+
+/// README, GUIDE and the like, and all that is in `labs/`.
+fn documents() -> Vec<PathBuf> {
+    let mut folders = vec![root()];
+    let labs = fs::read_dir(root().join("labs")).expect("labs/ is there");
+    folders.extend(labs.map(|entry| entry.expect("an entry of labs/").path()));
+    let mut found: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).expect("a folder"))
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    found.sort();
+    found
+}
+
+/// The targets of `[text](target)`.
+fn links(text: &str) -> Vec<String> {
+    let ends = text.split("](").skip(1);
+    ends.filter_map(|end| end.split_once(')').map(|(target, _)| target.to_owned())).collect()
+}
+
+fn leads_somewhere(folder: &Path, link: &str) -> bool {
+    let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+    let path = folder.join(file);
+    if anchor.is_empty() {
+        return path.exists();
+    }
+    let headings = fs::read_to_string(path).unwrap_or_default();
+    headings.lines().any(|line| line.starts_with('#') && slug(line) == anchor)
+}
+
+/// The anchor that a heading gets where Markdown is shown.
+fn slug(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    text.chars()
+        .filter(|character| character.is_alphanumeric() || matches!(character, ' ' | '-' | '_'))
+        .map(|character| if character == ' ' { '-' } else { character })
+        .collect()
+}
+
+fn installed(tool: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(tool).exists())
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
