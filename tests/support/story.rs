@@ -96,6 +96,7 @@ impl Promise {
         happened: impl Into<String>,
         found: Option<String>,
     ) -> ! {
+        let happened = happened.into();
         let foreseen = self.causes.iter().find(|(fits, _)| fits.contains(&seen));
         let mut cause = found.or_else(|| foreseen.map(|(_, cause)| cause.clone()));
         let programs = record::with(|record| record.programs.clone());
@@ -104,12 +105,13 @@ impl Promise {
             // A panic or a traceback explains more than anything seen from outside.
             if let Some(crash) = program.crash() {
                 cause = Some(format!("{} crashed: {crash}", program.name()));
-            } else if let Some(last) = program.last_words() {
+            } else if let Some(last) = program.last_words()
+                && !last.lines().all(|line| happened.contains(line))
+            {
                 heard.push((format!("{} says", program.name()), last));
             }
         }
-        let mut facts =
-            vec![("should happen", self.should.clone()), ("happened", happened.into())];
+        let mut facts = vec![("should happen", self.should.clone()), ("happened", happened)];
         facts.extend(cause.map(|cause| ("likely cause", cause)));
         let mut after = Vec::new();
         after.extend(heard.iter().map(|(label, words)| (label.as_str(), words.clone())));
