@@ -17,7 +17,8 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
-use support::program::{Launch, Server, root};
+use support::executables::root;
+use support::program::{Launch, Server};
 use support::story::Promise;
 use support::terminal::Terminal;
 use support::{Seen, handout, promise, tcp, udp};
@@ -258,7 +259,7 @@ impl Step {
         let Some(call) = Call::in_command(&self.command) else {
             return self.command.replace(SHOWN_PORT, port);
         };
-        let path = support::program::path_of(call.program);
+        let path = support::executables::path_of(call.program);
         let mut place = String::new();
         if call.positional() == 0 {
             place = format!(" localhost {port}");

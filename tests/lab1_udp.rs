@@ -7,53 +7,37 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, starts_with};
-use support::asking::{self, Answering, Asking};
+use support::asking::{Answering, Asking};
 use support::first::First;
 use support::manners::{self, Over, ServerProgram};
-use support::program::{Ended, Launch, Running, Server};
+use support::program::{Ended, Launch, Server};
 use support::udp::{ClosedPort, Listening};
 use support::{Promise, Seen, client, handout, promise, seed, sockets};
 
-const SERVER: ServerProgram = ServerProgram {
+static SERVER: ServerProgram = ServerProgram {
     name: "udp_server",
     ready: "The server is ready to receive on ",
     default_port: 12000,
     over: Over::Udp,
+    first: First::new(
+        "udp_server",
+        "the_server_says_where_it_receives_and_answers_in_uppercase",
+        server_says_where_it_receives_and_answers,
+    ),
 };
 
 /// The largest payload over IPv4.
 const LARGEST: usize = 65_507;
 
-const CLIENT: Asking<Listening> = Asking::new("udp_client", handout::DATAGRAM);
-
-static SERVER_FIRST: First = First::new(
-    "udp_server",
-    "the_server_says_where_it_receives_and_answers_in_uppercase",
-    server_says_where_it_receives_and_answers,
-);
-
-static CLIENT_FIRST: First = First::new(
+static CLIENT: Asking<Listening> = Asking::new(
     "udp_client",
-    "the_client_sends_its_message_and_prints_the_reply",
-    client_sends_its_message_and_prints_the_reply,
+    First::new(
+        "udp_client",
+        "the_client_sends_its_message_and_prints_the_reply",
+        client_sends_its_message_and_prints_the_reply,
+    ),
+    handout::DATAGRAM,
 );
-
-/// A server on a free port.
-fn udp_server(more: &[&str]) -> Server {
-    SERVER_FIRST.must_pass();
-    SERVER.start(more)
-}
-
-/// A client that is about to talk to `server`.
-fn udp_client(server: SocketAddr, more: &[&str]) -> Running {
-    start_client(&server.ip().to_string(), server.port(), more)
-}
-
-fn start_client(host: &str, port: u16, more: &[&str]) -> Running {
-    CLIENT_FIRST.must_pass();
-    let port = port.to_string();
-    client("udp_client", &[&[host, &port], more].concat())
-}
 
 // The server
 
@@ -63,26 +47,26 @@ fn the_server_says_where_it_receives_and_answers_in_uppercase() {
 }
 
 fn server_says_where_it_receives_and_answers() {
-    let server = SERVER.start(&[]);
+    let server = SERVER.start_first(&[]);
     echoes(&server, b"hello", &uppercase());
 }
 
 #[test]
 fn only_the_letters_a_to_z_change() {
-    let server = udp_server(&[]);
+    let server = SERVER.start(&[]);
     let every_byte: Vec<u8> = (0..=255).collect();
     echoes(&server, &every_byte, &uppercase());
 }
 
 #[test]
 fn letters_outside_ascii_stay_as_they_are() {
-    let server = udp_server(&[]);
+    let server = SERVER.start(&[]);
     echoes(&server, "grüße, señor ŷ – ½ ☃ ı ß ﬁ ё".as_bytes(), &uppercase());
 }
 
 #[test]
 fn white_space_and_line_ends_are_data() {
-    let server = udp_server(&[]);
+    let server = SERVER.start(&[]);
     for datagram in [&b" spaces "[..], b"line\n", b"line\r\n", b"\ttab\t", b"\n", b" "] {
         echoes(&server, datagram, &uppercase());
     }
@@ -90,7 +74,7 @@ fn white_space_and_line_ends_are_data() {
 
 #[test]
 fn an_empty_datagram_gets_an_empty_one() {
-    let server = udp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise("an empty datagram is answered with an empty one")
         .cause(
             &[Seen::Nothing, Seen::Other],
@@ -104,14 +88,14 @@ fn an_empty_datagram_gets_an_empty_one() {
 
 #[test]
 fn the_largest_datagram_comes_back_whole() {
-    let server = udp_server(&[]);
+    let server = SERVER.start(&[]);
     let letters = seed::random_letters(&mut seed::random(), LARGEST);
     echoes(&server, &letters, &sizes());
 }
 
 #[test]
 fn datagrams_of_many_sizes_come_back_whole() {
-    let server = udp_server(&[]);
+    let server = SERVER.start(&[]);
     let mut random = seed::random();
     let round = [512, 1000, 1024, 1472, 1500, 2048, 4096, 8192, 10_000, 16_384, 32_768, 65_000];
     let around = round.iter().flat_map(|size| [size - 1, *size, size + 1]);
@@ -125,7 +109,7 @@ fn datagrams_of_many_sizes_come_back_whole() {
 
 #[test]
 fn each_datagram_gets_one_reply_of_its_own() {
-    let server = udp_server(&[]);
+    let server = SERVER.start(&[]);
     let client = server.udp_client();
     let promise = promise("each datagram is answered by exactly one, in the order they came")
         .cause(&[Seen::Other], "one call of sendto is one datagram, as one of recvfrom is")
@@ -142,7 +126,7 @@ fn each_datagram_gets_one_reply_of_its_own() {
 
 #[test]
 fn two_clients_at_once_get_their_own_replies() {
-    let server = udp_server(&[]);
+    let server = SERVER.start(&[]);
     let (a, b) = (server.udp_client(), server.udp_client());
     let promise = promise("each client gets the replies to its own datagrams")
         .cause(
@@ -165,7 +149,7 @@ fn two_clients_at_once_get_their_own_replies() {
 
 #[test]
 fn clients_that_vanish_do_not_stop_the_server() {
-    let server = udp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise =
         promise("clients that are gone when their reply comes change nothing for others")
             .cause(
@@ -184,7 +168,7 @@ fn clients_that_vanish_do_not_stop_the_server() {
 
 #[test]
 fn a_burst_of_datagrams_is_answered() {
-    let server = udp_server(&[]);
+    let server = SERVER.start(&[]);
     let client = server.udp_client();
     let promise = promise("32 datagrams sent at once are all answered").read(handout::DATAGRAM);
     let datagrams: Vec<String> = (0..32).map(|number| format!("datagram {number}")).collect();
@@ -198,20 +182,19 @@ fn a_burst_of_datagrams_is_answered() {
 
 #[test]
 fn the_server_works_over_ipv6() {
-    SERVER_FIRST.must_pass();
-    let Some(server) = manners::start_on_ipv6(SERVER) else { return };
+    let Some(server) = manners::start_on_ipv6(&SERVER) else { return };
     echoes(&server, b"six", &uppercase());
 }
 
 #[test]
 fn the_server_takes_a_name_as_its_host() {
-    let server = udp_server(&["--host", "localhost"]);
+    let server = SERVER.start(&["--host", "localhost"]);
     echoes(&server, b"named", &uppercase());
 }
 
 #[test]
 fn the_server_can_be_opened_to_all_addresses() {
-    let server = udp_server(&["--host", "0.0.0.0"]);
+    let server = SERVER.start(&["--host", "0.0.0.0"]);
     let local = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), server.address.port());
     let client = support::udp::Client::of(local);
     client.send(b"open");
@@ -220,47 +203,41 @@ fn the_server_can_be_opened_to_all_addresses() {
 
 #[test]
 fn only_this_machine_can_reach_the_server_unless_told() {
-    SERVER_FIRST.must_pass();
-    manners::only_this_machine_can_reach_it(SERVER);
+    manners::only_this_machine_can_reach_it(&SERVER);
 }
 
 #[test]
 fn the_server_takes_port_12000_unless_told() {
-    SERVER_FIRST.must_pass();
-    manners::defaults_are_loopback_and_the_labs_port(SERVER);
+    manners::defaults_are_loopback_and_the_labs_port(&SERVER);
 }
 
 #[test]
 fn a_taken_port_is_an_error_of_the_server() {
-    SERVER_FIRST.must_pass();
-    manners::a_taken_port_is_an_error(SERVER);
+    manners::a_taken_port_is_an_error(&SERVER);
 }
 
 #[test]
 fn ctrl_c_ends_the_server_with_status_0() {
-    SERVER_FIRST.must_pass();
-    manners::a_signal_ends_it(SERVER, Signal::SIGINT);
+    manners::a_signal_ends_it(&SERVER, Signal::SIGINT);
 }
 
 #[test]
 fn sigterm_ends_the_server_with_status_0() {
-    SERVER_FIRST.must_pass();
-    manners::a_signal_ends_it(SERVER, Signal::SIGTERM);
+    manners::a_signal_ends_it(&SERVER, Signal::SIGTERM);
 }
 
 #[test]
 fn a_signal_ends_a_server_that_has_served() {
-    let server = udp_server(&[]);
+    let server = SERVER.start(&[]);
     echoes(&server, b"served", &uppercase());
-    let promise = manners::stops_in_good_order(SERVER, Signal::SIGTERM);
+    let promise = manners::stops_in_good_order(&SERVER, Signal::SIGTERM);
     server.running.signal(Signal::SIGTERM);
     server.running.ended(&promise).status(0, &promise);
 }
 
 #[test]
 fn a_closed_stdout_ends_the_server_quietly() {
-    SERVER_FIRST.must_pass();
-    manners::a_closed_stdout_ends_a_server_quietly(SERVER);
+    manners::a_closed_stdout_ends_a_server_quietly(&SERVER);
 }
 
 #[test]
@@ -301,77 +278,64 @@ fn client_sends_its_message_and_prints_the_reply() {
     question.must_be(b"Hello, World", &promise);
     // Not what the client could have made of its message by itself.
     server.reply(&question, b"any REPLY");
-    Asking::<Listening>::printed(&client, b"any REPLY", &promise);
+    CLIENT.printed(&client, b"any REPLY", &promise);
 }
 
 #[test]
 fn the_message_can_come_from_stdin() {
-    CLIENT_FIRST.must_pass();
     CLIENT.the_message_can_come_from_stdin();
 }
 
 #[test]
 fn an_empty_line_on_stdin_is_an_empty_datagram() {
-    CLIENT_FIRST.must_pass();
     let promise = promise("an empty line is a message of no bytes; so may the reply be")
         .cause(&[Seen::Ended, Seen::Nothing], "an empty line is a line: it is sent")
         .read(handout::DATAGRAM);
     let server = Listening::start();
-    let client = Launch::new("udp_client", &["127.0.0.1", &server.port()]).stdin("\n").start();
+    let client = CLIENT.launch(&["127.0.0.1", &server.port()]).stdin("\n").start();
     server.answer(&client, b"", b"", &promise);
-    Asking::<Listening>::printed(&client, b"", &promise);
+    CLIENT.printed(&client, b"", &promise);
 }
 
 #[test]
 fn no_line_on_stdin_is_an_error() {
-    CLIENT_FIRST.must_pass();
     CLIENT.no_line_on_stdin_is_an_error();
 }
 
 #[test]
 fn there_is_no_prompt_without_a_terminal() {
-    CLIENT_FIRST.must_pass();
     CLIENT.there_is_no_prompt_without_a_terminal();
 }
 
 #[test]
 fn a_person_is_asked_on_stderr() {
-    CLIENT_FIRST.must_pass();
     CLIENT.a_person_is_asked_on_stderr();
 }
 
 #[test]
 fn a_person_may_say_nothing() {
-    CLIENT_FIRST.must_pass();
     CLIENT.a_person_may_say_nothing();
 }
 
 #[test]
 fn a_reply_cannot_drive_the_terminal() {
-    CLIENT_FIRST.must_pass();
     CLIENT.a_reply_cannot_drive_the_terminal();
 }
 
 #[test]
 fn without_arguments_the_client_asks_port_12000_of_this_machine() {
-    CLIENT_FIRST.must_pass();
     CLIENT.without_arguments_port_12000_of_this_machine_is_asked();
 }
 
 #[test]
 fn a_closed_stdout_ends_the_client_quietly() {
-    CLIENT_FIRST.must_pass();
     CLIENT.a_closed_stdout_ends_the_client_quietly();
 }
 
 #[test]
 fn errors_are_plain_text_in_a_pipe_and_with_no_color() {
-    CLIENT_FIRST.must_pass();
     let port = ClosedPort::on(Ipv4Addr::LOCALHOST.into()).port();
-    asking::errors_are_plain_text(
-        "udp_client",
-        &["127.0.0.1", &port, "--timeout", "0.2", "hi"],
-    );
+    CLIENT.errors_are_plain_text(&["127.0.0.1", &port, "--timeout", "0.2", "hi"]);
 }
 
 #[test]
@@ -398,22 +362,19 @@ fn the_largest_reply_is_printed_whole() {
 
 #[test]
 fn the_largest_message_is_sent_whole() {
-    CLIENT_FIRST.must_pass();
     let promise =
         promise("a message of 65,507 bytes goes out in one datagram").read(handout::DATAGRAM);
     let message = seed::random_letters(&mut seed::random(), LARGEST);
     let server = Listening::start();
-    let client =
-        Launch::new("udp_client", &["127.0.0.1", &server.port()]).stdin(&message[..]).start();
+    let client = CLIENT.launch(&["127.0.0.1", &server.port()]).stdin(&message[..]).start();
     let question = server.receive(&client, &promise);
     question.must_be(&message, &promise);
     server.reply(&question, b"ALL");
-    Asking::<Listening>::printed(&client, b"ALL", &promise);
+    CLIENT.printed(&client, b"ALL", &promise);
 }
 
 #[test]
 fn a_message_that_cannot_fit_is_refused_before_anything_is_sent() {
-    CLIENT_FIRST.must_pass();
     let promise = promise(
         "a message of 65,508 bytes fits into no datagram: an error, status 2, nothing is sent",
     )
@@ -423,9 +384,9 @@ fn a_message_that_cannot_fit_is_refused_before_anything_is_sent() {
     let server = Listening::start();
     let port = server.port();
     let message = vec![b'a'; LARGEST + 1];
-    let from_stdin = Launch::new("udp_client", &["127.0.0.1", &port]).stdin(message.clone());
+    let from_stdin = CLIENT.launch(&["127.0.0.1", &port]).stdin(message.clone());
     let message = String::from_utf8_lossy(&message);
-    let from_argument = Launch::new("udp_client", &["127.0.0.1", &port, &message]);
+    let from_argument = CLIENT.launch(&["127.0.0.1", &port, &message]);
     for launch in [from_stdin, from_argument] {
         let end = launch.start().ended(&promise);
         server.expect_no_more(Duration::from_millis(1), &promise);
@@ -444,12 +405,12 @@ fn datagrams_from_strangers_are_ignored() {
         )
         .read(handout::WAITING);
     let (server, stranger) = (Listening::start(), Listening::start());
-    let client = udp_client(server.address, &["hello"]);
+    let client = CLIENT.start(server.address, &["hello"]);
     let question = server.receive(&client, &promise);
     stranger.intrude(&question, &server, b"STRANGER");
     stranger.intrude(&question, &server, b"");
     server.reply(&question, b"HELLO");
-    Asking::<Listening>::printed(&client, b"HELLO", &promise);
+    CLIENT.printed(&client, b"HELLO", &promise);
 }
 
 #[test]
@@ -461,7 +422,7 @@ fn strangers_do_not_make_the_client_wait_longer() {
         )
         .read(handout::WAITING);
     let (server, stranger) = (Listening::start(), Listening::start());
-    let client = udp_client(server.address, &["--timeout", "0.5", "hello"]);
+    let client = CLIENT.start(server.address, &["--timeout", "0.5", "hello"]);
     let question = server.receive(&client, &promise);
     let give_up = Instant::now() + Duration::from_secs(3);
     let end = loop {
@@ -491,7 +452,7 @@ fn a_client_before_its_server_hears_nothing_until_the_timeout() {
     .try_it("cargo run --bin udp_client -- localhost 9 hello")
     .read(handout::WAITING);
     let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-    let end = udp_client(nobody.address, &["hello"]).ended(&promise);
+    let end = CLIENT.start(nobody.address, &["hello"]).ended(&promise);
     no_reply(&end, nobody.address, &promise);
     let message = format!("error: no reply from {} within 2 s", nobody.address);
     end.stderr(contains(message), &promise);
@@ -504,7 +465,7 @@ fn the_timeout_is_as_long_as_told() {
         .cause(&[Seen::Stderr, Seen::Status], "times may be fractions of a second")
         .read(handout::WAITING);
     let server = Listening::start();
-    let client = udp_client(server.address, &["--timeout", "0.4", "hello"]);
+    let client = CLIENT.start(server.address, &["--timeout", "0.4", "hello"]);
     let question = server.receive(&client, &promise);
     question.must_be(b"hello", &promise);
     let end = client.ended(&promise);
@@ -519,14 +480,14 @@ fn the_timeout_is_as_long_as_told() {
 fn a_reply_just_before_the_timeout_counts() {
     let promise = promise("a reply that comes within the time is taken").read(handout::WAITING);
     let server = Listening::start();
-    let client = udp_client(server.address, &["--timeout", "4", "hello"]);
+    let client = CLIENT.start(server.address, &["--timeout", "4", "hello"]);
     let question = server.receive(&client, &promise);
     // A slow server: the client must still be there after half a second.
     if let Some(end) = client.ended_within(Duration::from_millis(500)) {
         promise.broken(Seen::Ended, format!("it gave up too early: {}", end.told()));
     }
     server.reply(&question, b"HELLO");
-    Asking::<Listening>::printed(&client, b"HELLO", &promise);
+    CLIENT.printed(&client, b"HELLO", &promise);
 }
 
 #[test]
@@ -535,7 +496,7 @@ fn without_retries_the_message_is_sent_once() {
         .cause(&[Seen::More], "retries are 0 unless told")
         .read(handout::WAITING);
     let server = Listening::start();
-    let client = udp_client(server.address, &["--timeout", "0.3", "once"]);
+    let client = CLIENT.start(server.address, &["--timeout", "0.3", "once"]);
     server.receive(&client, &promise);
     client.ended(&promise).status(1, &promise);
     server.expect_no_more(Duration::from_millis(1), &promise);
@@ -551,7 +512,7 @@ fn each_retry_sends_the_message_again() {
         .cause(&[Seen::More], "2 retries are 3 tries in all")
         .read(handout::WAITING);
     let server = Listening::start();
-    let client = udp_client(server.address, &["--timeout", "0.3", "--retries", "2", "again"]);
+    let client = CLIENT.start(server.address, &["--timeout", "0.3", "--retries", "2", "again"]);
     for _ in 0..3 {
         let question = server.receive(&client, &promise);
         question.must_be(b"again", &promise);
@@ -567,14 +528,14 @@ fn a_reply_to_a_retry_is_printed_once() {
     let promise = promise("a lost reply is made good by a retry; one reply is printed")
         .read(handout::WAITING);
     let server = Listening::start();
-    let client = udp_client(server.address, &["--timeout", "0.3", "--retries", "20", "lost"]);
+    let client = CLIENT.start(server.address, &["--timeout", "0.3", "--retries", "20", "lost"]);
     // As if the reply to the first try had been lost.
     server.receive(&client, &promise);
     let second = server.receive(&client, &promise);
     second.must_be(b"lost", &promise);
     server.reply(&second, b"LOST");
     server.reply(&second, b"LOST");
-    Asking::<Listening>::printed(&client, b"LOST", &promise);
+    CLIENT.printed(&client, b"LOST", &promise);
 }
 
 #[test]
@@ -590,7 +551,7 @@ fn a_server_started_while_retries_remain_is_reached() {
     for _ in 0..5 {
         let closed = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
         let client =
-            udp_client(closed.address, &["--timeout", "0.2", "--retries", "50", "early"]);
+            CLIENT.start(closed.address, &["--timeout", "0.2", "--retries", "50", "early"]);
         // Long enough for more than one try to find nobody.
         if let Some(end) = client.ended_within(Duration::from_millis(700)) {
             promise.broken(Seen::Ended, format!("it gave up: {}", end.told()));
@@ -599,21 +560,20 @@ fn a_server_started_while_retries_remain_is_reached() {
         let question = server.receive(&client, &promise);
         question.must_be(b"early", &promise);
         server.reply(&question, b"EARLY");
-        drop(Asking::<Listening>::printed(&client, b"EARLY", &promise));
+        drop(CLIENT.printed(&client, b"EARLY", &promise));
         return;
     }
 }
 
 #[test]
 fn a_client_started_before_the_real_server_reaches_it() {
-    SERVER_FIRST.must_pass();
     let promise = promise("udp_client with retries reaches a udp_server that starts after it")
         .read(handout::WAITING);
     for _ in 0..5 {
         let closed = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
         let port = closed.port();
         let client =
-            udp_client(closed.address, &["--timeout", "0.2", "--retries", "50", "early"]);
+            CLIENT.start(closed.address, &["--timeout", "0.2", "--retries", "50", "early"]);
         if let Some(end) = client.ended_within(Duration::from_millis(300)) {
             promise.broken(Seen::Ended, format!("it gave up: {}", end.told()));
         }
@@ -625,19 +585,18 @@ fn a_client_started_before_the_real_server_reaches_it() {
             continue;
         }
         let _server = server.ready(SERVER.ready);
-        drop(Asking::<Listening>::printed(&client, b"EARLY", &promise));
+        drop(CLIENT.printed(&client, b"EARLY", &promise));
         return;
     }
 }
 
 #[test]
 fn the_wrong_port_looks_like_no_server() {
-    SERVER_FIRST.must_pass();
-    let server = udp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise("a server on another port is not there: no reply within the time")
         .read(handout::WAITING);
     let wrong = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-    let end = udp_client(wrong.address, &["--timeout", "0.3", "hello"]).ended(&promise);
+    let end = CLIENT.start(wrong.address, &["--timeout", "0.3", "hello"]).ended(&promise);
     no_reply(&end, wrong.address, &promise);
     echoes(&server, b"right port", &uppercase());
 }
@@ -654,7 +613,7 @@ fn a_connected_client_is_told_that_nobody_is_there() {
     .read(handout::UDP_CONNECT);
     let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
     let end =
-        udp_client(nobody.address, &["--connect", "--timeout", "4", "hello"]).ended(&promise);
+        CLIENT.start(nobody.address, &["--connect", "--timeout", "4", "hello"]).ended(&promise);
     end.status(1, &promise).stdout(b"", &promise).stderr(
         contains("error: ").and(contains("Connection refused")).and(contains("hint: ")),
         &promise,
@@ -669,12 +628,12 @@ fn a_connected_client_is_told_that_nobody_is_there() {
 fn a_connected_client_gets_its_reply() {
     let promise = promise("with --connect the exchange is the same").read(handout::UDP_CONNECT);
     let (server, stranger) = (Listening::start(), Listening::start());
-    let client = udp_client(server.address, &["--connect", "hello"]);
+    let client = CLIENT.start(server.address, &["--connect", "hello"]);
     let question = server.receive(&client, &promise);
     question.must_be(b"hello", &promise);
     stranger.intrude(&question, &server, b"STRANGER");
     server.reply(&question, b"HELLO");
-    Asking::<Listening>::printed(&client, b"HELLO", &promise);
+    CLIENT.printed(&client, b"HELLO", &promise);
 }
 
 #[test]
@@ -684,13 +643,13 @@ fn the_client_works_over_ipv6() {
     }
     let promise = promise("`udp_client ::1 PORT` talks over IPv6").read(handout::EVERY_PROGRAM);
     let server = Listening::on(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 0));
-    let client = udp_client(server.address, &["six"]);
+    let client = CLIENT.start(server.address, &["six"]);
     let question = server.receive(&client, &promise);
     server.reply(&question, b"SIX");
-    Asking::<Listening>::printed(&client, b"SIX", &promise);
+    CLIENT.printed(&client, b"SIX", &promise);
 
     let nobody = ClosedPort::on(IpAddr::from(Ipv6Addr::LOCALHOST));
-    let end = udp_client(nobody.address, &["--timeout", "0.3", "six"]).ended(&promise);
+    let end = CLIENT.start(nobody.address, &["--timeout", "0.3", "six"]).ended(&promise);
     no_reply(&end, nobody.address, &promise);
 }
 
@@ -708,13 +667,16 @@ fn a_name_means_its_ipv4_address_first() {
             )
             .read(handout::EVERY_PROGRAM);
     let server = Listening::start();
-    let client = start_client("localhost", server.address.port(), &["named"]);
+    let client =
+        CLIENT.launch(&["localhost", &server.address.port().to_string(), "named"]).start();
     let question = server.receive(&client, &promise);
     server.reply(&question, b"NAMED");
-    Asking::<Listening>::printed(&client, b"NAMED", &promise);
+    CLIENT.printed(&client, b"NAMED", &promise);
 
     let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-    let end = start_client("localhost", nobody.address.port(), &["--timeout", "0.3", "named"])
+    let end = CLIENT
+        .launch(&["localhost", &nobody.address.port().to_string(), "--timeout", "0.3", "named"])
+        .start()
         .ended(&promise);
     no_reply(&end, nobody.address, &promise);
 }
@@ -779,10 +741,10 @@ fn sizes() -> Promise {
 /// A client that gets `reply` prints it.
 fn replied(reply: &[u8], promise: &Promise) {
     let server = Listening::start();
-    let client = udp_client(server.address, &["hi"]);
+    let client = CLIENT.start(server.address, &["hi"]);
     let question = server.receive(&client, promise);
     server.reply(&question, reply);
-    Asking::<Listening>::printed(&client, reply, promise);
+    CLIENT.printed(&client, reply, promise);
 }
 
 /// The client must have given up for want of a reply.

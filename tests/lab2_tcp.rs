@@ -7,53 +7,37 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
-use support::asking::{self, Answering, Asking};
+use support::asking::{Answering, Asking};
 use support::first::First;
 use support::manners::{self, Over, ServerProgram};
-use support::program::{Ended, Launch, Running, Server};
+use support::program::{Ended, Server};
 use support::tcp::{Busy, ClosedPort, Listening, Peer};
 use support::{PATIENCE, Promise, Seen, client, handout, promise, seed, sockets};
 
-const SERVER: ServerProgram = ServerProgram {
+static SERVER: ServerProgram = ServerProgram {
     name: "tcp_server",
     ready: "The server is ready to receive on ",
     default_port: 12000,
     over: Over::Tcp,
+    first: First::new(
+        "tcp_server",
+        "the_server_says_where_it_listens_and_answers_in_uppercase",
+        server_says_where_it_listens_and_answers,
+    ),
 };
 
-const CLIENT: Asking<Listening> = Asking::new("tcp_client", handout::STREAM);
+static CLIENT: Asking<Listening> = Asking::new(
+    "tcp_client",
+    First::new(
+        "tcp_client",
+        "the_client_sends_its_message_and_prints_the_reply",
+        client_sends_its_message_and_prints_the_reply,
+    ),
+    handout::STREAM,
+);
 
 /// More than all buffers on the way can hold.
 const PLENTY: usize = 16 << 20;
-
-static SERVER_FIRST: First = First::new(
-    "tcp_server",
-    "the_server_says_where_it_listens_and_answers_in_uppercase",
-    server_says_where_it_listens_and_answers,
-);
-
-static CLIENT_FIRST: First = First::new(
-    "tcp_client",
-    "the_client_sends_its_message_and_prints_the_reply",
-    client_sends_its_message_and_prints_the_reply,
-);
-
-/// A server on a free port.
-fn tcp_server(more: &[&str]) -> Server {
-    SERVER_FIRST.must_pass();
-    SERVER.start(more)
-}
-
-/// A client that is about to talk to `server`.
-fn tcp_client(server: SocketAddr, more: &[&str]) -> Running {
-    start_client(&server.ip().to_string(), server.port(), more)
-}
-
-fn start_client(host: &str, port: u16, more: &[&str]) -> Running {
-    CLIENT_FIRST.must_pass();
-    let port = port.to_string();
-    client("tcp_client", &[&[host, &port], more].concat())
-}
 
 // The server
 
@@ -63,7 +47,7 @@ fn the_server_says_where_it_listens_and_answers_in_uppercase() {
 }
 
 fn server_says_where_it_listens_and_answers() {
-    let server = SERVER.start(&[]);
+    let server = SERVER.start_first(&[]);
     // The easiest client there is: a line, and then its end.
     let mut client = server.connect(&uppercase());
     client.send(b"hello\n", &uppercase());
@@ -73,7 +57,7 @@ fn server_says_where_it_listens_and_answers() {
 
 #[test]
 fn only_the_letters_a_to_z_change() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let every_byte: Vec<u8> = (0..=255).collect();
     echoes(&server, &every_byte, &uppercase());
     echoes(&server, "grüße, señor ŷ – ½ ☃ ı ß ﬁ ё".as_bytes(), &uppercase());
@@ -82,7 +66,7 @@ fn only_the_letters_a_to_z_change() {
 
 #[test]
 fn bytes_without_a_newline_are_answered() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise(
         "a client that sends neither a newline nor an end gets its answer at once",
     )
@@ -99,7 +83,7 @@ fn bytes_without_a_newline_are_answered() {
 
 #[test]
 fn each_byte_is_answered_as_it_arrives() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise("each byte comes back before the next one is sent")
         .cause(
             &[Seen::Nothing],
@@ -117,7 +101,7 @@ fn each_byte_is_answered_as_it_arrives() {
 
 #[test]
 fn a_connection_goes_on_until_the_client_ends_it() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise =
         promise("one connection may carry many messages, until the client closes its side")
             .cause(
@@ -138,7 +122,7 @@ fn a_connection_goes_on_until_the_client_ends_it() {
 
 #[test]
 fn what_was_sent_before_the_end_is_still_answered() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise(
         "a client that sends, closes its side and then reads gets all of its answer, then the end",
     )
@@ -165,7 +149,7 @@ fn what_was_sent_before_the_end_is_still_answered() {
 
 #[test]
 fn a_client_that_says_nothing_and_leaves_is_no_matter() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise("a connection without a byte just ends; the next client is served")
         .cause(
             &[Seen::Refused, Seen::Reset, Seen::Closed],
@@ -183,7 +167,7 @@ fn a_client_that_says_nothing_and_leaves_is_no_matter() {
 
 #[test]
 fn sixteen_mebibytes_come_back_whole() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise("16 MiB come back whole to a client that reads while it sends")
         .cause(
             &[Seen::Nothing, Seen::Part],
@@ -203,7 +187,7 @@ fn sixteen_mebibytes_come_back_whole() {
 
 #[test]
 fn a_client_that_reads_late_loses_nothing() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise(
         "the answer waits for a client that sends much before it reads, and nothing is lost",
     )
@@ -223,7 +207,7 @@ fn a_client_that_reads_late_loses_nothing() {
 
 #[test]
 fn bytes_in_pieces_of_any_size_come_back_in_order() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise("bytes sent in pieces of any size come back, all and in order")
         .cause(
             &[Seen::Other, Seen::Part],
@@ -242,7 +226,7 @@ fn bytes_in_pieces_of_any_size_come_back_in_order() {
 
 #[test]
 fn one_client_after_another_is_served() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise("when a connection has ended, the next client is served")
         .cause(
             &[Seen::Refused, Seen::Reset, Seen::Closed],
@@ -257,7 +241,7 @@ fn one_client_after_another_is_served() {
 
 #[test]
 fn a_client_that_waits_is_served_when_its_turn_comes() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise(
         "a client that connects while another is served gets its answer afterwards",
     )
@@ -279,7 +263,7 @@ fn a_client_that_waits_is_served_when_its_turn_comes() {
 
 #[test]
 fn a_reset_ends_that_connection_only() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise("a client that resets its connection changes nothing for the next")
         .cause(
             &[Seen::Refused, Seen::Reset, Seen::Nothing],
@@ -304,7 +288,7 @@ fn a_reset_ends_that_connection_only() {
 
 #[test]
 fn clients_that_leave_before_their_turn_are_no_matter() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise("clients that give up while they wait change nothing for others")
         .cause(
             &[Seen::Refused, Seen::Reset, Seen::Nothing],
@@ -325,7 +309,7 @@ fn clients_that_leave_before_their_turn_are_no_matter() {
 
 #[test]
 fn a_silent_client_is_ended_after_the_timeout() {
-    let server = tcp_server(&["--timeout", "0.4"]);
+    let server = SERVER.start(&["--timeout", "0.4"]);
     let promise = promise("`--timeout 0.4` ends a connection after 0.4 s without a byte")
         .cause(
             &[Seen::StillOpen, Seen::Nothing],
@@ -345,7 +329,7 @@ fn a_silent_client_is_ended_after_the_timeout() {
 
 #[test]
 fn a_client_that_stops_reading_is_ended_after_the_timeout() {
-    let server = tcp_server(&["--timeout", "0.4"]);
+    let server = SERVER.start(&["--timeout", "0.4"]);
     let promise = promise("a client that sends but never reads is ended after the timeout too")
         .cause(
             &[Seen::StillOpen, Seen::Nothing],
@@ -363,7 +347,7 @@ fn a_client_that_stops_reading_is_ended_after_the_timeout() {
 
 #[test]
 fn a_slow_client_is_not_ended() {
-    let server = tcp_server(&["--timeout", "1.5"]);
+    let server = SERVER.start(&["--timeout", "1.5"]);
     let promise = promise(
         "each byte starts the timeout anew: a slow client is not a silent one",
     )
@@ -382,20 +366,18 @@ fn a_slow_client_is_not_ended() {
 
 #[test]
 fn ctrl_c_ends_the_server_with_status_0() {
-    SERVER_FIRST.must_pass();
-    manners::a_signal_ends_it(SERVER, Signal::SIGINT);
+    manners::a_signal_ends_it(&SERVER, Signal::SIGINT);
 }
 
 #[test]
 fn sigterm_ends_the_server_with_status_0() {
-    SERVER_FIRST.must_pass();
-    manners::a_signal_ends_it(SERVER, Signal::SIGTERM);
+    manners::a_signal_ends_it(&SERVER, Signal::SIGTERM);
 }
 
 #[test]
 fn an_idle_connection_does_not_hold_up_the_end() {
-    let server = tcp_server(&[]);
-    let promise = manners::stops_in_good_order(SERVER, Signal::SIGTERM).cause(
+    let server = SERVER.start(&[]);
+    let promise = manners::stops_in_good_order(&SERVER, Signal::SIGTERM).cause(
         &[Seen::Ended],
         "an idle connection is closed at once, so that the server can end",
     );
@@ -409,8 +391,8 @@ fn an_idle_connection_does_not_hold_up_the_end() {
 
 #[test]
 fn a_client_that_does_not_read_cannot_hold_up_the_end() {
-    let server = tcp_server(&[]);
-    let promise = manners::stops_in_good_order(SERVER, Signal::SIGINT)
+    let server = SERVER.start(&[]);
+    let promise = manners::stops_in_good_order(&SERVER, Signal::SIGINT)
         .cause(&[Seen::StillOpen], "a response under way may take 5 s to finish, not more");
     let mut stuck = server.connect(&promise);
     let sending = stuck.send_beside(vec![b'a'; PLENTY]);
@@ -425,20 +407,19 @@ fn a_client_that_does_not_read_cannot_hold_up_the_end() {
 
 #[test]
 fn the_server_works_over_ipv6() {
-    SERVER_FIRST.must_pass();
-    let Some(server) = manners::start_on_ipv6(SERVER) else { return };
+    let Some(server) = manners::start_on_ipv6(&SERVER) else { return };
     echoes(&server, b"six", &uppercase());
 }
 
 #[test]
 fn the_server_takes_a_name_as_its_host() {
-    let server = tcp_server(&["--host", "localhost"]);
+    let server = SERVER.start(&["--host", "localhost"]);
     echoes(&server, b"named", &uppercase());
 }
 
 #[test]
 fn the_server_can_be_opened_to_all_addresses() {
-    let server = tcp_server(&["--host", "0.0.0.0"]);
+    let server = SERVER.start(&["--host", "0.0.0.0"]);
     for ip in [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)] {
         if ip == Ipv4Addr::LOCALHOST || sockets::has_second_loopback() {
             let mut client =
@@ -451,26 +432,22 @@ fn the_server_can_be_opened_to_all_addresses() {
 
 #[test]
 fn only_this_machine_can_reach_the_server_unless_told() {
-    SERVER_FIRST.must_pass();
-    manners::only_this_machine_can_reach_it(SERVER);
+    manners::only_this_machine_can_reach_it(&SERVER);
 }
 
 #[test]
 fn the_server_takes_port_12000_unless_told() {
-    SERVER_FIRST.must_pass();
-    manners::defaults_are_loopback_and_the_labs_port(SERVER);
+    manners::defaults_are_loopback_and_the_labs_port(&SERVER);
 }
 
 #[test]
 fn a_taken_port_is_an_error_of_the_server() {
-    SERVER_FIRST.must_pass();
-    manners::a_taken_port_is_an_error(SERVER);
+    manners::a_taken_port_is_an_error(&SERVER);
 }
 
 #[test]
 fn a_closed_stdout_ends_the_server_quietly() {
-    SERVER_FIRST.must_pass();
-    manners::a_closed_stdout_ends_a_server_quietly(SERVER);
+    manners::a_closed_stdout_ends_a_server_quietly(&SERVER);
 }
 
 #[test]
@@ -523,18 +500,16 @@ fn client_sends_its_message_and_prints_the_reply() {
     let client = client("tcp_client", &["127.0.0.1", &server.port(), "Hello, World"]);
     // Not what the client could have made of its message by itself.
     server.answer(&client, b"Hello, World", b"any REPLY 12", &promise);
-    Asking::<Listening>::printed(&client, b"any REPLY 12", &promise);
+    CLIENT.printed(&client, b"any REPLY 12", &promise);
 }
 
 #[test]
 fn the_message_can_come_from_stdin() {
-    CLIENT_FIRST.must_pass();
     CLIENT.the_message_can_come_from_stdin();
 }
 
 #[test]
 fn an_empty_line_on_stdin_is_an_empty_message() {
-    CLIENT_FIRST.must_pass();
     let promise = promise("an empty line is a message of no bytes, with a reply of no bytes")
         .cause(
             &[Seen::StillOpen],
@@ -543,58 +518,50 @@ fn an_empty_line_on_stdin_is_an_empty_message() {
         .cause(&[Seen::Ended], "an empty line is a line")
         .read(handout::STREAM);
     let server = Listening::start();
-    let client = Launch::new("tcp_client", &["127.0.0.1", &server.port()]).stdin("\n").start();
+    let client = CLIENT.launch(&["127.0.0.1", &server.port()]).stdin("\n").start();
     server.answer(&client, b"", b"", &promise);
-    Asking::<Listening>::printed(&client, b"", &promise);
+    CLIENT.printed(&client, b"", &promise);
 }
 
 #[test]
 fn no_line_on_stdin_is_an_error() {
-    CLIENT_FIRST.must_pass();
     CLIENT.no_line_on_stdin_is_an_error();
 }
 
 #[test]
 fn there_is_no_prompt_without_a_terminal() {
-    CLIENT_FIRST.must_pass();
     CLIENT.there_is_no_prompt_without_a_terminal();
 }
 
 #[test]
 fn a_person_is_asked_on_stderr() {
-    CLIENT_FIRST.must_pass();
     CLIENT.a_person_is_asked_on_stderr();
 }
 
 #[test]
 fn a_person_may_say_nothing() {
-    CLIENT_FIRST.must_pass();
     CLIENT.a_person_may_say_nothing();
 }
 
 #[test]
 fn a_reply_cannot_drive_the_terminal() {
-    CLIENT_FIRST.must_pass();
     CLIENT.a_reply_cannot_drive_the_terminal();
 }
 
 #[test]
 fn without_arguments_the_client_asks_port_12000_of_this_machine() {
-    CLIENT_FIRST.must_pass();
     CLIENT.without_arguments_port_12000_of_this_machine_is_asked();
 }
 
 #[test]
 fn a_closed_stdout_ends_the_client_quietly() {
-    CLIENT_FIRST.must_pass();
     CLIENT.a_closed_stdout_ends_the_client_quietly();
 }
 
 #[test]
 fn errors_are_plain_text_in_a_pipe_and_with_no_color() {
-    CLIENT_FIRST.must_pass();
     let closed = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-    asking::errors_are_plain_text("tcp_client", &["127.0.0.1", &closed.port(), "hi"]);
+    CLIENT.errors_are_plain_text(&["127.0.0.1", &closed.port(), "hi"]);
 }
 
 #[test]
@@ -605,9 +572,9 @@ fn a_reply_goes_into_a_pipe_byte_by_byte() {
     let every_byte: Vec<u8> = (0..=255).collect();
     for reply in [&every_byte[..], b"ends in a line end\n", b"\xff\xfe", b" \t "] {
         let server = Listening::start();
-        let client = tcp_client(server.address, &[&"m".repeat(reply.len())]);
+        let client = CLIENT.start(server.address, &[&"m".repeat(reply.len())]);
         server.answer(&client, &vec![b'm'; reply.len()], reply, &promise);
-        Asking::<Listening>::printed(&client, reply, &promise);
+        CLIENT.printed(&client, reply, &promise);
     }
 }
 
@@ -621,7 +588,7 @@ fn a_reply_in_pieces_is_read_to_its_end() {
         )
         .read(handout::STREAM);
     let server = Listening::start();
-    let client = tcp_client(server.address, &["piece by piece"]);
+    let client = CLIENT.start(server.address, &["piece by piece"]);
     let mut peer = server.accept(&client, &promise);
     peer.expect(b"piece by piece", &promise);
     for byte in b"PIECE BY PIECE" {
@@ -634,7 +601,7 @@ fn a_reply_in_pieces_is_read_to_its_end() {
             break;
         }
     }
-    Asking::<Listening>::printed(&client, b"PIECE BY PIECE", &promise);
+    CLIENT.printed(&client, b"PIECE BY PIECE", &promise);
 }
 
 #[test]
@@ -643,17 +610,16 @@ fn the_reply_ends_with_as_many_bytes_as_were_sent() {
         .cause(&[Seen::Stdout], "the client prints what came: count the bytes")
         .read(handout::STREAM);
     let server = Listening::start();
-    let client = tcp_client(server.address, &["hello"]);
+    let client = CLIENT.start(server.address, &["hello"]);
     let mut peer = server.accept(&client, &promise);
     peer.expect(b"hello", &promise);
     let _ = peer.try_send(b"HELLO AND MORE");
     peer.stay_open_for(&client);
-    Asking::<Listening>::printed(&client, b"HELLO", &promise);
+    CLIENT.printed(&client, b"HELLO", &promise);
 }
 
 #[test]
 fn a_message_larger_than_all_buffers_comes_back() {
-    CLIENT_FIRST.must_pass();
     let promise = promise("16 MiB come back whole from a server that answers as it reads")
         .cause(
             &[Seen::Nothing, Seen::StillOpen],
@@ -668,7 +634,8 @@ fn a_message_larger_than_all_buffers_comes_back() {
     let message = seed::random_letters(&mut seed::random(), PLENTY);
     // Small buffers on our side: whatever the machine's are, both directions fill up.
     let server = Listening::on(Ipv4Addr::LOCALHOST.into(), Some(64 * 1024));
-    let client = Launch::new("tcp_client", &["127.0.0.1", &server.port()])
+    let client = CLIENT
+        .launch(&["127.0.0.1", &server.port()])
         .stdin([&message[..], b"\n"].concat())
         .start();
     let mut peer = server.accept(&client, &promise);
@@ -682,7 +649,7 @@ fn a_message_larger_than_all_buffers_comes_back() {
         bytes.make_ascii_uppercase();
         peer.send(&bytes, &promise);
     }
-    Asking::<Listening>::printed(&client, &message.to_ascii_uppercase(), &promise);
+    CLIENT.printed(&client, &message.to_ascii_uppercase(), &promise);
 }
 
 #[test]
@@ -698,32 +665,28 @@ fn a_client_before_its_server_is_refused() {
     .try_it("cargo run --bin tcp_client -- localhost 9 hello")
     .read(handout::REFUSED);
     let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-    let end = tcp_client(nobody.address, &["hello"]).ended(&promise);
+    let end = CLIENT.start(nobody.address, &["hello"]).ended(&promise);
     refused(&end, nobody.address, &promise);
 }
 
 #[test]
 fn the_wrong_port_is_refused() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise("a server on another port is not there: the connection is refused")
         .read(handout::REFUSED);
     let wrong = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-    let end = tcp_client(wrong.address, &["hello"]).ended(&promise);
+    let end = CLIENT.start(wrong.address, &["hello"]).ended(&promise);
     refused(&end, wrong.address, &promise);
     echoes(&server, b"right port", &uppercase());
 }
 
 #[test]
 fn the_client_and_the_server_understand_each_other() {
-    let server = tcp_server(&[]);
+    let server = SERVER.start(&[]);
     let promise = promise("tcp_client gets its answer from tcp_server").read(handout::STREAM);
     for message in ["hello", "zweite Größe", "x"] {
-        let client = tcp_client(server.address, &[message]);
-        Asking::<Listening>::printed(
-            &client,
-            message.to_ascii_uppercase().as_bytes(),
-            &promise,
-        );
+        let client = CLIENT.start(server.address, &[message]);
+        CLIENT.printed(&client, message.to_ascii_uppercase().as_bytes(), &promise);
     }
 }
 
@@ -741,7 +704,7 @@ fn a_server_that_closes_early_is_an_error() {
     .cause(&[Seen::Stdout], "what came before the end is still the server's reply: print it")
     .read(handout::ENDS);
     let server = Listening::start();
-    let client = tcp_client(server.address, &[&"m".repeat(300)]);
+    let client = CLIENT.start(server.address, &[&"m".repeat(300)]);
     let mut peer = server.accept(&client, &promise);
     peer.expect(&[b'm'; 300], &promise);
     peer.send(&[b'M'; 123], &promise);
@@ -760,7 +723,7 @@ fn a_server_that_closes_at_once_is_an_error() {
         .cause(&[Seen::StillOpen], "a read of 0 bytes is the end: nothing more will come")
         .read(handout::ENDS);
     let server = Listening::start();
-    let client = tcp_client(server.address, &["hello"]);
+    let client = CLIENT.start(server.address, &["hello"]);
     let mut peer = server.accept(&client, &promise);
     peer.expect(b"hello", &promise);
     drop(peer);
@@ -771,15 +734,13 @@ fn a_server_that_closes_at_once_is_an_error() {
 
 #[test]
 fn a_server_that_resets_is_an_error() {
-    CLIENT_FIRST.must_pass();
     let promise = promise("a connection that is reset in mid-stream is an error, status 1")
         .cause(&[Seen::Stderr], "the error of a read or write is reported, not a panic")
         .read(handout::ENDS);
     let server = Listening::on(Ipv4Addr::LOCALHOST.into(), Some(64 * 1024));
     let mut message = vec![b'm'; PLENTY];
     message.push(b'\n');
-    let client =
-        Launch::new("tcp_client", &["127.0.0.1", &server.port()]).stdin(message).start();
+    let client = CLIENT.launch(&["127.0.0.1", &server.port()]).stdin(message).start();
     let mut peer = server.accept(&client, &promise);
     peer.expect(b"mmm", &promise);
     peer.send(b"MMM", &promise);
@@ -800,7 +761,7 @@ fn a_silent_server_is_given_up_after_the_timeout() {
             .cause(&[Seen::Stdout], "what came before is still the server's reply: print it")
             .read(handout::ENDS);
     let server = Listening::start();
-    let client = tcp_client(server.address, &["--timeout", "0.5", "hello"]);
+    let client = CLIENT.start(server.address, &["--timeout", "0.5", "hello"]);
     let mut peer = server.accept(&client, &promise);
     peer.expect(b"hello", &promise);
     peer.send(b"HE", &promise);
@@ -821,7 +782,7 @@ fn a_slow_server_is_not_given_up() {
             )
             .read(handout::ENDS);
     let server = Listening::start();
-    let client = tcp_client(server.address, &["--timeout", "1.5", "slowly"]);
+    let client = CLIENT.start(server.address, &["--timeout", "1.5", "slowly"]);
     let mut peer = server.accept(&client, &promise);
     peer.expect(b"slowly", &promise);
     for byte in b"SLOWL" {
@@ -831,12 +792,11 @@ fn a_slow_server_is_not_given_up() {
         }
     }
     peer.send(b"Y", &promise);
-    Asking::<Listening>::printed(&client, b"SLOWLY", &promise);
+    CLIENT.printed(&client, b"SLOWLY", &promise);
 }
 
 #[test]
 fn a_server_too_busy_to_connect_is_given_up_after_the_timeout() {
-    CLIENT_FIRST.must_pass();
     let Some(busy) = Busy::start() else { return };
     let promise = promise("`--timeout 0.5` also limits how long connecting may take")
         .cause(
@@ -844,7 +804,7 @@ fn a_server_too_busy_to_connect_is_given_up_after_the_timeout() {
             "connect waits as long as the kernel likes, some minutes (connect_timeout, settimeout)",
         )
         .read(handout::REFUSED);
-    let end = tcp_client(busy.address, &["--timeout", "0.5", "hello"]).ended(&promise);
+    let end = CLIENT.start(busy.address, &["--timeout", "0.5", "hello"]).ended(&promise);
     end.status(1, &promise).stdout(b"", &promise).stderr(contains("error: "), &promise);
     manners::no_crash_shown(&end, &promise);
     within(&end, Duration::from_millis(480)..Duration::from_secs(3), &promise);
@@ -858,12 +818,12 @@ fn the_client_works_over_ipv6() {
     let promise = promise("`tcp_client ::1 PORT` talks over IPv6, and writes [::1]:PORT")
         .read(handout::EVERY_PROGRAM);
     let server = Listening::on(Ipv6Addr::LOCALHOST.into(), None);
-    let client = tcp_client(server.address, &["six"]);
+    let client = CLIENT.start(server.address, &["six"]);
     server.answer(&client, b"six", b"SIX", &promise);
-    Asking::<Listening>::printed(&client, b"SIX", &promise);
+    CLIENT.printed(&client, b"SIX", &promise);
 
     let nobody = ClosedPort::on(IpAddr::from(Ipv6Addr::LOCALHOST));
-    let end = tcp_client(nobody.address, &["six"]).ended(&promise);
+    let end = CLIENT.start(nobody.address, &["six"]).ended(&promise);
     refused(&end, nobody.address, &promise);
 }
 
@@ -881,20 +841,23 @@ fn a_name_means_its_ipv4_address_first() {
             )
             .read(handout::EVERY_PROGRAM);
     let server = Listening::start();
-    let client = start_client("localhost", server.address.port(), &["named"]);
+    let client =
+        CLIENT.launch(&["localhost", &server.address.port().to_string(), "named"]).start();
     server.answer(&client, b"named", b"NAMED", &promise);
-    Asking::<Listening>::printed(&client, b"NAMED", &promise);
+    CLIENT.printed(&client, b"NAMED", &promise);
 
     if !localhost_has_both() {
         let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-        let end = start_client("localhost", nobody.address.port(), &["named"]).ended(&promise);
+        let end = CLIENT
+            .launch(&["localhost", &nobody.address.port().to_string(), "named"])
+            .start()
+            .ended(&promise);
         refused(&end, nobody.address, &promise);
     }
 }
 
 #[test]
 fn each_address_of_a_name_is_tried_in_turn() {
-    CLIENT_FIRST.must_pass();
     if !localhost_has_both() || !sockets::has_ipv6() {
         return;
     }
@@ -910,9 +873,9 @@ fn each_address_of_a_name_is_tried_in_turn() {
         let server = Listening::on(Ipv6Addr::LOCALHOST.into(), None);
         let same = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), server.address.port());
         let Some(_closed) = ClosedPort::at(same) else { continue };
-        let client = start_client("localhost", same.port(), &["hello"]);
+        let client = CLIENT.launch(&["localhost", &same.port().to_string(), "hello"]).start();
         server.answer(&client, b"hello", b"HELLO", &promise);
-        Asking::<Listening>::printed(&client, b"HELLO", &promise);
+        CLIENT.printed(&client, b"HELLO", &promise);
         return;
     }
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
-use support::program::root;
+use support::executables::root;
 
 /// A wrong program.
 struct Exhibit {

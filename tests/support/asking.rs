@@ -1,13 +1,15 @@
 //! What the clients of labs 1 and 2 promise alike: where their message comes from, whom
 //! they ask unless told, what a terminal gets to see.
 
+use std::marker::PhantomData;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use predicates::prelude::*;
 use predicates::str::contains;
 
-use crate::program::{Launch, Running};
+use crate::first::First;
+use crate::program::{Ended, Launch, Running};
 use crate::story::{Promise, Seen};
 use crate::terminal::Terminal;
 use crate::{A_MOMENT, bytes, handout, manners, promise, tcp, udp};
@@ -84,18 +86,29 @@ impl Answering for tcp::Listening {
 
 /// A client under test, and the kind of server it asks.
 pub struct Asking<Server> {
-    /// The client's name.
-    pub client: &'static str,
-    /// Where to read about what it does.
-    pub read: &'static str,
-    /// Its counterpart.
-    pub server: std::marker::PhantomData<Server>,
+    client: &'static str,
+    read: &'static str,
+    first: First,
+    server: PhantomData<fn() -> Server>,
 }
 
 impl<Server: Answering> Asking<Server> {
-    /// A client of that name.
-    pub const fn new(client: &'static str, read: &'static str) -> Self {
-        Self { client, read, server: std::marker::PhantomData }
+    /// A client of that name, what it must pass before its other checks say anything, and
+    /// where to read about what it does.
+    pub const fn new(client: &'static str, first: First, read: &'static str) -> Self {
+        Self { client, first, read, server: PhantomData }
+    }
+
+    /// The client with these arguments, if it passes its first check.
+    pub fn launch(&self, arguments: &[&str]) -> Launch {
+        self.first.must_pass();
+        Launch::new(self.client, arguments)
+    }
+
+    /// Starts the client, which is to ask `server`.
+    pub fn start(&self, server: SocketAddr, more: &[&str]) -> Running {
+        let (host, port) = (server.ip().to_string(), server.port().to_string());
+        self.launch(&[&[&*host, &*port], more].concat()).start()
     }
 
     /// One line of stdin is the message.
@@ -116,11 +129,11 @@ impl<Server: Answering> Asking<Server> {
             ("only the first\nnot the second\n", "only the first"),
             ("größe\n", "größe"),
         ] {
-            let (server, launch) = self.launch(&[]);
+            let (server, launch) = self.launch_beside_server(&[]);
             let client = launch.stdin(input).start();
             let reply = message.to_ascii_uppercase();
             server.answer(&client, message.as_bytes(), reply.as_bytes(), &promise);
-            Self::printed(&client, reply.as_bytes(), &promise);
+            self.printed(&client, reply.as_bytes(), &promise);
         }
     }
 
@@ -136,7 +149,7 @@ impl<Server: Answering> Asking<Server> {
         .cause(&[Seen::Status], "there is nothing to send, as with a wrong argument: status 2")
         .try_it(format!("cargo run --bin {} < /dev/null; echo $?", self.client))
         .read(handout::EVERY_PROGRAM);
-        let (server, launch) = self.launch(&[]);
+        let (server, launch) = self.launch_beside_server(&[]);
         let end = launch.stdin("").start().ended(&promise);
         server.heard_nothing(&promise);
         end.status(2, &promise).stdout(b"", &promise).stderr(contains("error:"), &promise);
@@ -151,10 +164,10 @@ impl<Server: Answering> Asking<Server> {
                 "ask isatty (is_terminal) for stdin before prompting",
             )
             .read(handout::EVERY_PROGRAM);
-        let (server, launch) = self.launch(&[]);
+        let (server, launch) = self.launch_beside_server(&[]);
         let client = launch.stdin("hi\n").start();
         server.answer(&client, b"hi", b"HI", &promise);
-        let end = Self::printed(&client, b"HI", &promise);
+        let end = self.printed(&client, b"HI", &promise);
         end.stderr(contains("Input").not(), &promise);
     }
 
@@ -168,13 +181,13 @@ impl<Server: Answering> Asking<Server> {
             "the prompt is printed on stdout, or stays in a buffer: write it to stderr and flush",
         )
         .read(handout::EVERY_PROGRAM);
-        let (server, launch) = self.launch(&[]);
+        let (server, launch) = self.launch_beside_server(&[]);
         let (mut terminal, [stdin, stderr]) = Terminal::open();
         let client = launch.stdin_from(stdin).stderr_to(stderr).start();
         terminal.expect(PROMPT, &promise);
         terminal.type_in("typed\n");
         server.answer(&client, b"typed", b"TYPED", &promise);
-        Self::printed(&client, b"TYPED", &promise);
+        self.printed(&client, b"TYPED", &promise);
     }
 
     /// Ctrl-D at the prompt is the end of the input.
@@ -182,7 +195,7 @@ impl<Server: Answering> Asking<Server> {
         let promise = promise("Ctrl-D at the prompt is an error: nothing is sent, status 2")
             .cause(&[Seen::More], "the end of the input is not an empty line")
             .read(handout::EVERY_PROGRAM);
-        let (server, launch) = self.launch(&[]);
+        let (server, launch) = self.launch_beside_server(&[]);
         let (mut terminal, [stdin, stderr]) = Terminal::open();
         let client = launch.stdin_from(stdin).stderr_to(stderr).start();
         terminal.expect(PROMPT, &promise);
@@ -203,7 +216,7 @@ impl<Server: Answering> Asking<Server> {
             .read(handout::EVERY_PROGRAM);
         let reply = "\x1b[31mred\x07 \x1b]0;title\x07 \u{9b}2J tab\there größe";
         let message = "x".repeat(reply.len());
-        let (server, launch) = self.launch(&[&message]);
+        let (server, launch) = self.launch_beside_server(&[&message]);
         let (terminal, [stdout]) = Terminal::open();
         let client = launch.stdout_to(stdout).env("NO_COLOR", "1").start();
         server.answer(&client, message.as_bytes(), reply.as_bytes(), &promise);
@@ -224,7 +237,7 @@ impl<Server: Answering> Asking<Server> {
     pub fn without_arguments_port_12000_of_this_machine_is_asked(&self) {
         let promise = promise(format!("`{}` without arguments asks {DEFAULT}", self.client))
             .read(handout::EVERY_PROGRAM);
-        let ask = || Launch::new(self.client, &[]).stdin("hello\n").start();
+        let ask = || self.launch(&[]).stdin("hello\n").start();
         let Ok(server) = Server::try_start(DEFAULT) else {
             // Somebody has that port, perhaps a learner's own server. Whatever it says,
             // the client has asked at the right place if it is the one that it names.
@@ -236,20 +249,20 @@ impl<Server: Answering> Asking<Server> {
         };
         let client = ask();
         server.answer(&client, b"hello", b"HELLO", &promise);
-        Self::printed(&client, b"HELLO", &promise);
+        self.printed(&client, b"HELLO", &promise);
     }
 
     /// Nobody reads the reply.
     pub fn a_closed_stdout_ends_the_client_quietly(&self) {
         let promise = manners::quiet_end(self.client);
-        let (server, launch) = self.launch(&["hi"]);
+        let (server, launch) = self.launch_beside_server(&["hi"]);
         let client = launch.stdout_closed().start();
         server.answer(&client, b"hi", b"HI", &promise);
         manners::said_nothing(&client.ended(&promise), &promise);
     }
 
     /// The client must end with status 0 and have printed the reply and a newline.
-    pub fn printed(client: &Running, reply: &[u8], promise: &Promise) -> crate::program::Ended {
+    pub fn printed(&self, client: &Running, reply: &[u8], promise: &Promise) -> Ended {
         let end = client.ended(promise);
         let line = [Server::BEFORE_REPLY, reply, b"\n"].concat();
         end.stdout(&line, promise).status(0, promise);
@@ -257,31 +270,32 @@ impl<Server: Answering> Asking<Server> {
     }
 
     /// A server on a free port, and the client that is about to ask it.
-    fn launch(&self, more: &[&str]) -> (Server, Launch) {
+    fn launch_beside_server(&self, more: &[&str]) -> (Server, Launch) {
         let free = SocketAddr::new(DEFAULT.ip(), 0);
         let server = Server::try_start(free)
             .unwrap_or_else(|error| crate::story::fail(&format!("no port is free: {error}")));
         let port = server.address().port().to_string();
-        let launch = Launch::new(self.client, &[&["127.0.0.1", &port], more].concat());
+        let launch = self.launch(&[&["127.0.0.1", &port], more].concat());
         (server, launch)
     }
-}
 
-/// Errors have no colour in a pipe, nor on a terminal with NO_COLOR set. `arguments` lead
-/// to an error.
-pub fn errors_are_plain_text(client: &'static str, arguments: &[&str]) {
-    let promise = promise("errors have no colour in a pipe, nor anywhere with NO_COLOR set")
-        .read(handout::EVERY_PROGRAM);
-    let end = crate::client(client, arguments).ended(&promise);
-    end.status(1, &promise);
-    manners::plain(&end, &promise);
+    /// Errors have no colour in a pipe, nor on a terminal with NO_COLOR set. `arguments`
+    /// lead to an error.
+    pub fn errors_are_plain_text(&self, arguments: &[&str]) {
+        let promise =
+            promise("errors have no colour in a pipe, nor anywhere with NO_COLOR set")
+                .read(handout::EVERY_PROGRAM);
+        let end = self.launch(arguments).start().ended(&promise);
+        end.status(1, &promise);
+        manners::plain(&end, &promise);
 
-    let (terminal, [stderr]) = Terminal::open();
-    let client = Launch::new(client, arguments).stderr_to(stderr).env("NO_COLOR", "1").start();
-    client.ended(&promise).status(1, &promise);
-    let screen = terminal.screen();
-    if screen.contains(&0x1b) {
-        let screen = bytes::show(&screen, 70);
-        promise.broken(Seen::Stderr, format!("with NO_COLOR=1 came {screen}"));
+        let (terminal, [stderr]) = Terminal::open();
+        let client = self.launch(arguments).stderr_to(stderr).env("NO_COLOR", "1").start();
+        client.ended(&promise).status(1, &promise);
+        let screen = terminal.screen();
+        if screen.contains(&0x1b) {
+            let screen = bytes::show(&screen, 70);
+            promise.broken(Seen::Stderr, format!("with NO_COLOR=1 came {screen}"));
+        }
     }
 }

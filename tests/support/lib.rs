@@ -3,6 +3,7 @@
 //! - [`story`]: what a failed check tells, and [`promise()`], which says what ought to be;
 //! - [`record`]: the conversation that the story shows;
 //! - [`program`]: starting a program, and owning it with all its descendants;
+//! - [`executables`]: where programs come from, and how they are built;
 //! - [`tcp`], [`udp`]: the peers that talk to it;
 //! - [`terminal`]: a pseudo-terminal, for what only a person would see;
 //! - [`first`]: the check that a program must pass before its others say anything;
@@ -16,6 +17,7 @@
 
 pub mod asking;
 pub mod bytes;
+pub mod executables;
 pub mod first;
 pub mod handout;
 pub mod manners;

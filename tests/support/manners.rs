@@ -8,12 +8,12 @@ use nix::sys::signal::Signal;
 use predicates::prelude::*;
 use predicates::str::contains;
 
+use crate::first::First;
 use crate::program::{Ended, Launch, Server, complete};
 use crate::story::{Promise, Seen};
 use crate::{PATIENCE, bytes, handout, promise, server, sockets};
 
 /// A server under test: what it takes to start it.
-#[derive(Clone, Copy)]
 pub struct ServerProgram {
     /// Its name.
     pub name: &'static str,
@@ -23,6 +23,8 @@ pub struct ServerProgram {
     pub default_port: u16,
     /// Whether a port is one of UDP or of TCP.
     pub over: Over,
+    /// What it must pass before its other checks say anything.
+    pub first: First,
 }
 
 /// A transport protocol.
@@ -35,8 +37,14 @@ pub enum Over {
 }
 
 impl ServerProgram {
-    /// Starts it on a free port.
+    /// Starts it on a free port, if it passes its first check.
     pub fn start(&self, more: &[&str]) -> Server {
+        self.first.must_pass();
+        self.start_first(more)
+    }
+
+    /// Starts it on a free port, for its first check.
+    pub fn start_first(&self, more: &[&str]) -> Server {
         let arguments: Vec<&str> = [&["0"], more].concat();
         server(self.name, &arguments, self.ready)
     }
@@ -113,7 +121,7 @@ pub fn wrong_arguments_are_refused(program: &'static str, cases: &[&[&str]]) {
 }
 
 /// A port that is taken is an error that names the way out.
-pub fn a_taken_port_is_an_error(program: ServerProgram) {
+pub fn a_taken_port_is_an_error(program: &ServerProgram) {
     let first = program.start(&[]);
     let promise = promise(format!(
         "a second {} on the same port says `error: … Address already in use` and a `hint:`, \
@@ -137,7 +145,8 @@ pub fn a_taken_port_is_an_error(program: ServerProgram) {
 
 /// Without arguments a server takes its default port on 127.0.0.1, or says that it is
 /// taken.
-pub fn defaults_are_loopback_and_the_labs_port(program: ServerProgram) {
+pub fn defaults_are_loopback_and_the_labs_port(program: &ServerProgram) {
+    program.first.must_pass();
     let expected = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), program.default_port);
     let promise = promise(format!("`{}` without arguments takes {expected}", program.name))
         .try_it(format!("cargo run --bin {}", program.name))
@@ -165,7 +174,7 @@ pub fn defaults_are_loopback_and_the_labs_port(program: ServerProgram) {
 }
 
 /// Without `--host` only this machine can reach the server.
-pub fn only_this_machine_can_reach_it(program: ServerProgram) {
+pub fn only_this_machine_can_reach_it(program: &ServerProgram) {
     let server = program.start(&[]);
     let promise = promise(
         "the server is bound to 127.0.0.1 alone, so that no other machine can reach it",
@@ -193,7 +202,7 @@ pub fn only_this_machine_can_reach_it(program: ServerProgram) {
 }
 
 /// A server on an IPv6 address, which its ready line shows in brackets.
-pub fn start_on_ipv6(program: ServerProgram) -> Option<Server> {
+pub fn start_on_ipv6(program: &ServerProgram) -> Option<Server> {
     if !sockets::has_ipv6() {
         return None;
     }
@@ -207,7 +216,7 @@ pub fn start_on_ipv6(program: ServerProgram) -> Option<Server> {
 }
 
 /// What a stopping server promises.
-pub fn stops_in_good_order(program: ServerProgram, signal: Signal) -> Promise {
+pub fn stops_in_good_order(program: &ServerProgram, signal: Signal) -> Promise {
     let how = match signal {
         Signal::SIGINT => "Ctrl-C".to_owned(),
         other => other.to_string(),
@@ -228,7 +237,7 @@ pub fn stops_in_good_order(program: ServerProgram, signal: Signal) -> Promise {
 }
 
 /// `signal` ends a server that has nothing to do.
-pub fn a_signal_ends_it(program: ServerProgram, signal: Signal) {
+pub fn a_signal_ends_it(program: &ServerProgram, signal: Signal) {
     let server = program.start(&[]);
     let promise = stops_in_good_order(program, signal);
     server.running.signal(signal);
@@ -238,7 +247,8 @@ pub fn a_signal_ends_it(program: ServerProgram, signal: Signal) {
 }
 
 /// A server whose stdout nobody reads ends quietly when it comes to print.
-pub fn a_closed_stdout_ends_a_server_quietly(program: ServerProgram) {
+pub fn a_closed_stdout_ends_a_server_quietly(program: &ServerProgram) {
+    program.first.must_pass();
     let promise = quiet_end(program.name);
     let end = Launch::new(program.name, &["0"]).stdout_closed().start().ended(&promise);
     said_nothing(&end, &promise);

@@ -1,16 +1,14 @@
-//! The programs that the checks start: where they come from, what they say, how they end.
+//! The programs that the checks start: what they say, and how they end.
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -19,9 +17,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::executables::{command_shown, keeper, path_of};
 use crate::story::{Promise, Seen, fail, quote};
 use crate::tap::Tap;
-use crate::{PATIENCE, bytes, handout, promise, record, sockets, story};
+use crate::{PATIENCE, bytes, handout, promise, record, sockets};
 
 /// How long a program may take to get ready. An interpreter on a busy machine needs some
 /// of it.
@@ -520,6 +519,10 @@ impl Process {
         self.name
     }
 
+    pub(crate) fn command(&self) -> &str {
+        &self.command
+    }
+
     /// The line in which a crashed program says why.
     pub(crate) fn crash(&self) -> Option<String> {
         let stderr = bytes::text(&self.stderr.bytes());
@@ -592,95 +595,6 @@ fn feed(mut stdin: ChildStdin, bytes: Vec<u8>) {
     if let Err(error) = fed {
         broken_machine(&error);
     }
-}
-
-/// What a person types to start it.
-fn command_shown(name: &str, path: &Path) -> String {
-    match programs_folder() {
-        Some(_) => path.display().to_string(),
-        None => format!("cargo run --bin {name} --"),
-    }
-}
-
-/// The executable of a program: the one in `LAB_PROGRAMS`, or the kit's own, built now.
-pub fn path_of(name: &'static str) -> PathBuf {
-    if let Some(folder) = programs_folder() {
-        let path = folder.join(name);
-        let mode = path.metadata().map(|data| data.permissions().mode());
-        return match mode {
-            Ok(mode) if mode & 0o111 != 0 => path,
-            Ok(_) => fail(&format!("{} is not executable: chmod +x it", path.display())),
-            Err(error) => {
-                fail(&format!("LAB_PROGRAMS has no {name}: {}: {error}", path.display()))
-            }
-        };
-    }
-    static BUILT: Mutex<Option<HashMap<&'static str, Result<PathBuf, String>>>> =
-        Mutex::new(None);
-    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    let built = built.get_or_insert_default().entry(name).or_insert_with(|| build(name));
-    match built {
-        Ok(path) => path.clone(),
-        Err(complaint) => fail(&format!(
-            "✗ {}\n  happened        {name} does not compile\n{complaint}\n  try it          \
-             cargo build --bin {name}",
-            story::headline()
-        )),
-    }
-}
-
-fn programs_folder() -> Option<PathBuf> {
-    let folder = std::env::var_os("LAB_PROGRAMS").filter(|folder| !folder.is_empty())?;
-    // cargo runs a check in its package's folder; people mean the folder they type in.
-    Some(root().join(folder))
-}
-
-/// The kit's folder.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
-}
-
-/// Builds one program, so that another one that does not compile is no matter.
-fn build(name: &str) -> Result<PathBuf, String> {
-    let build = escargot::CargoBuild::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .bin(name)
-        .current_release();
-    let messages = build.exec().map_err(|error| error.to_string())?;
-    let (mut path, mut complaints) = (None, String::new());
-    for message in messages {
-        // The end of a failed build is an error of its own, after the compiler's.
-        let Ok(message) = message else { continue };
-        match message.decode() {
-            Ok(escargot::format::Message::CompilerArtifact(artifact)) => {
-                path = artifact.executable.map(|path| path.into_owned()).or(path);
-            }
-            Ok(escargot::format::Message::CompilerMessage(complaint)) => {
-                if let escargot::format::diagnostic::DiagnosticLevel::Error =
-                    complaint.message.level
-                {
-                    complaints
-                        .push_str(complaint.message.rendered.as_deref().unwrap_or_default());
-                }
-            }
-            _ => {}
-        }
-    }
-    match path {
-        Some(path) if complaints.is_empty() => Ok(path),
-        _ => Err(complaints.lines().take(20).collect::<Vec<_>>().join("\n")),
-    }
-}
-
-/// The keeper's executable, which cargo has built beside the checks.
-fn keeper() -> PathBuf {
-    if let Some(path) = std::env::var_os("CARGO_BIN_EXE_keeper") {
-        return path.into();
-    }
-    let executable = std::env::current_exe().unwrap_or_default();
-    // target/debug/deps/lab2_tcp-… and target/debug/keeper
-    let folder = executable.parent().and_then(Path::parent).unwrap_or(Path::new("."));
-    folder.join("keeper")
 }
 
 fn broken_machine(error: &io::Error) -> ! {

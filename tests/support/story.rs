@@ -100,6 +100,7 @@ impl Promise {
         let foreseen = self.causes.iter().find(|(fits, _)| fits.contains(&seen));
         let mut cause = found.or_else(|| foreseen.map(|(_, cause)| cause.clone()));
         let programs = record::with(|record| record.programs.clone());
+        let started = programs.last().map(|program| program.command().to_owned());
         let mut heard = Vec::new();
         for program in programs {
             // A panic or a traceback explains more than anything seen from outside.
@@ -115,7 +116,8 @@ impl Promise {
         facts.extend(cause.map(|cause| ("likely cause", cause)));
         let mut after = Vec::new();
         after.extend(heard.iter().map(|(label, words)| (label.as_str(), words.clone())));
-        after.extend(self.by_hand.clone().map(|command| ("try it", command)));
+        let by_hand = self.by_hand.clone().or(started);
+        after.extend(by_hand.map(|command| ("try it", command)));
         after.extend(self.read.map(|place| ("more", place.to_owned())));
         let seed = seed::seed();
         if record::with(|record| record.seed_used) {
