@@ -52,9 +52,11 @@ pub fn text(bytes: &[u8]) -> String {
 
 /// Where two runs of bytes first differ, in words. `None` if they do not.
 pub fn difference(want: &[u8], got: &[u8]) -> Option<String> {
+    if want == got {
+        return None;
+    }
     let at = want.iter().zip(got).position(|(want, got)| want != got);
     match at {
-        None if want.len() == got.len() => None,
         None if got.is_empty() => Some("nothing came".to_owned()),
         None if got.len() < want.len() => Some(format!(
             "{} of {} came: {}",

@@ -31,7 +31,12 @@ pub fn random_bytes(random: &mut fastrand::Rng, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// `length` random lowercase letters.
+/// `length` random lowercase letters, in a run that repeats where no buffer is likely to
+/// end: a lost or repeated piece shows.
 pub fn random_letters(random: &mut fastrand::Rng, length: usize) -> Vec<u8> {
-    (0..length).map(|_| random.u8(b'a'..=b'z')).collect()
+    const PRIME: usize = 65_521;
+    let run: Vec<u8> = (0..length.min(PRIME)).map(|_| random.u8(b'a'..=b'z')).collect();
+    let mut letters = run.repeat(length.div_ceil(PRIME));
+    letters.truncate(length);
+    letters
 }
