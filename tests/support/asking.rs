@@ -5,14 +5,11 @@ use std::marker::PhantomData;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use predicates::prelude::*;
-use predicates::str::contains;
-
 use crate::first::First;
 use crate::program::{Ended, Launch, Running};
 use crate::story::{Promise, Seen};
 use crate::terminal::Terminal;
-use crate::{A_MOMENT, bytes, handout, manners, promise, tcp, udp};
+use crate::{A_MOMENT, PATIENCE, bytes, handout, manners, promise, tcp, udp};
 
 const PROMPT: &str = "Input lowercase sentence: ";
 
@@ -33,6 +30,9 @@ pub trait Answering: Sized {
     /// Hears `message` from `client`, exactly, and answers with `reply`.
     fn answer(&self, client: &Running, message: &[u8], reply: &[u8], promise: &Promise);
 
+    /// As [`Answering::answer`], if the client asks at all before it ends.
+    fn answer_if_asked(&self, client: &Running, reply: &[u8]);
+
     /// Nothing may have been sent to it.
     fn heard_nothing(&self, promise: &Promise);
 }
@@ -52,6 +52,12 @@ impl Answering for udp::Listening {
         let question = self.receive(client, promise);
         question.must_be(message, promise);
         self.reply(&question, reply);
+    }
+
+    fn answer_if_asked(&self, client: &Running, reply: &[u8]) {
+        if let Ok(question) = self.receive_if_sent(client) {
+            self.reply(&question, reply);
+        }
     }
 
     fn heard_nothing(&self, promise: &Promise) {
@@ -77,6 +83,15 @@ impl Answering for tcp::Listening {
         peer.send(reply, promise);
         // Whoever waits for more than the reply waits here until the check is over.
         peer.stay_open_for(client);
+    }
+
+    fn answer_if_asked(&self, client: &Running, reply: &[u8]) {
+        if let Ok(mut peer) = self.accept_if_asked(client) {
+            // A client that has seen that nobody reads may be gone already.
+            let _ = peer.read(reply.len(), PATIENCE);
+            let _ = peer.try_send(reply);
+            peer.stay_open_for(client);
+        }
     }
 
     fn heard_nothing(&self, promise: &Promise) {
@@ -152,7 +167,7 @@ impl<Server: Answering> Asking<Server> {
         let (server, launch) = self.launch_beside_server(&[]);
         let end = launch.stdin("").start().ended(&promise);
         server.heard_nothing(&promise);
-        end.status(2, &promise).stdout(b"", &promise).stderr(contains("error:"), &promise);
+        end.status(2, &promise).stdout(b"", &promise).says(&["error:"], &promise);
         manners::no_crash_shown(&end, &promise);
     }
 
@@ -168,7 +183,7 @@ impl<Server: Answering> Asking<Server> {
         let client = launch.stdin("hi\n").start();
         server.answer(&client, b"hi", b"HI", &promise);
         let end = self.printed(&client, b"HI", &promise);
-        end.stderr(contains("Input").not(), &promise);
+        end.does_not_say(&["Input"], &promise);
     }
 
     /// A person is asked, on stderr.
@@ -188,6 +203,33 @@ impl<Server: Answering> Asking<Server> {
         terminal.type_in("typed\n");
         server.answer(&client, b"typed", b"TYPED", &promise);
         self.printed(&client, b"TYPED", &promise);
+    }
+
+    /// Nobody is asked for what is given.
+    pub fn a_given_message_is_not_asked_for(&self) {
+        let promise = promise("with MESSAGE there is no prompt, even at a terminal")
+            .cause(&[Seen::Stderr], "prompt only where MESSAGE is missing")
+            .read(handout::EVERY_PROGRAM);
+        let (server, launch) = self.launch_beside_server(&["given"]);
+        let (_terminal, [stdin]) = Terminal::open();
+        let client = launch.stdin_from(stdin).start();
+        server.answer(&client, b"given", b"GIVEN", &promise);
+        self.printed(&client, b"GIVEN", &promise).does_not_say(&["Input"], &promise);
+    }
+
+    /// A name that cannot be found is an error like others. A label of 64 characters is
+    /// too long for the domain name system, so nobody is even asked (RFC 1035 §2.3.4).
+    pub fn an_unknown_host_is_an_error(&self) {
+        let host = "h".repeat(64);
+        let promise = promise("a host that cannot be found is an `error:`, not a crash")
+            .cause(&[Seen::Stderr, Seen::Status], "looking up a name can fail (getaddrinfo)")
+            .read(handout::EVERY_PROGRAM);
+        let end = self.launch(&[&host, "9", "hi"]).start().ended(&promise);
+        manners::no_crash_shown(&end, &promise);
+        end.stdout(b"", &promise).says(&["error:"], &promise);
+        if !matches!(end.status.code(), Some(1 | 2)) {
+            promise.broken(Seen::Status, end.told());
+        }
     }
 
     /// Ctrl-D at the prompt is the end of the input.
@@ -214,7 +256,7 @@ impl<Server: Answering> Asking<Server> {
                  sequences",
             )
             .read(handout::EVERY_PROGRAM);
-        let reply = "\x1b[31mred\x07 \x1b]0;title\x07 \u{9b}2J tab\there größe";
+        let reply = "\x1b[31mred\x07 \x1b]0;title\x07 \u{9b}2J \x7f\x08\x0e tab\there größe";
         let message = "x".repeat(reply.len());
         let (server, launch) = self.launch_beside_server(&[&message]);
         let (terminal, [stdout]) = Terminal::open();
@@ -222,10 +264,10 @@ impl<Server: Answering> Asking<Server> {
         server.answer(&client, message.as_bytes(), reply.as_bytes(), &promise);
         client.ended(&promise).status(0, &promise);
         let screen = terminal.screen();
-        for text in ["red", "2J tab", "größe"] {
+        for text in ["red", "2J ", " tab", "here größe"] {
             terminal.expect(text, &promise);
         }
-        for driving in [&b"\x1b"[..], b"\x07", "\u{9b}".as_bytes()] {
+        for driving in [&b"\x1b"[..], b"\x07", "\u{9b}".as_bytes(), b"\x7f", b"\x08", b"\x0e"] {
             if screen.windows(driving.len()).any(|window| window == driving) {
                 let screen = bytes::show(&screen, 70);
                 promise.broken(Seen::Stdout, format!("came to the screen: {screen}"));
@@ -238,12 +280,16 @@ impl<Server: Answering> Asking<Server> {
         let promise = promise(format!("`{}` without arguments asks {DEFAULT}", self.client))
             .read(handout::EVERY_PROGRAM);
         let ask = || self.launch(&[]).stdin("hello\n").start();
+        let _lock = manners::alone_with_the_default_port();
         let Ok(server) = Server::try_start(DEFAULT) else {
             // Somebody has that port, perhaps a learner's own server. Whatever it says,
             // the client has asked at the right place if it is the one that it names.
             let end = ask().ended(&promise);
             if end.status.code() != Some(0) {
-                end.stderr(contains("12000").or(contains(" of 5 bytes")), &promise);
+                let errors = end.errors();
+                if !errors.contains("12000") && !errors.contains("of 5 bytes") {
+                    promise.broken(Seen::Stderr, end.told());
+                }
             }
             return;
         };
@@ -257,16 +303,25 @@ impl<Server: Answering> Asking<Server> {
         let promise = manners::quiet_end(self.client);
         let (server, launch) = self.launch_beside_server(&["hi"]);
         let client = launch.stdout_closed().start();
-        server.answer(&client, b"hi", b"HI", &promise);
-        manners::said_nothing(&client.ended(&promise), &promise);
+        server.answer_if_asked(&client, b"HI");
+        manners::said_nothing_of_it(&client.ended(&promise), &promise);
     }
 
     /// The client must end with status 0 and have printed the reply and a newline.
     pub fn printed(&self, client: &Running, reply: &[u8], promise: &Promise) -> Ended {
         let end = client.ended(promise);
-        let line = [Server::BEFORE_REPLY, reply, b"\n"].concat();
-        end.stdout(&line, promise).status(0, promise);
+        end.status(0, promise);
+        self.printed_reply(&end, reply, promise);
         end
+    }
+
+    /// It must have printed the reply, and over UDP a newline; over TCP it may.
+    pub fn printed_reply(&self, end: &Ended, reply: &[u8], promise: &Promise) {
+        let line = [Server::BEFORE_REPLY, reply].concat();
+        let newline_is_up_to_it = !Server::BEFORE_REPLY.is_empty();
+        if !(newline_is_up_to_it && end.stdout == line) {
+            end.stdout(&[&line[..], b"\n"].concat(), promise);
+        }
     }
 
     /// A server on a free port, and the client that is about to ask it.

@@ -59,10 +59,11 @@ pub fn difference(want: &[u8], got: &[u8]) -> Option<String> {
     match at {
         None if got.is_empty() => Some("nothing came".to_owned()),
         None if got.len() < want.len() => Some(format!(
-            "{} of {} came: {}",
+            "{} of {} came: {}; {} is missing",
             count(got.len()).trim_end_matches(" bytes").trim_end_matches(" byte"),
             count(want.len()),
-            show(got, 48)
+            show(got, 40),
+            show(&want[got.len()..], 20)
         )),
         None => Some(format!(
             "{} more than expected came at the end: {}",
@@ -167,7 +168,10 @@ mod tests {
     #[test]
     fn a_difference_is_told_by_its_place() {
         assert_eq!(difference(b"abc", b"abc"), None);
-        assert_eq!(difference(b"HELLO", b"HEL").as_deref(), Some("3 of 5 bytes came: \"HEL\""));
+        assert_eq!(
+            difference(b"HELLO", b"HEL").as_deref(),
+            Some("3 of 5 bytes came: \"HEL\"; \"LO\" is missing")
+        );
         assert_eq!(
             difference(b"A", b"AB").as_deref(),
             Some("1 byte more than expected came at the end: \"B\"")

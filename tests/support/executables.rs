@@ -15,6 +15,18 @@ pub(crate) fn command_shown(name: &str, path: &Path) -> String {
     }
 }
 
+/// A command of the kit as it is typed where `LAB_PROGRAMS` names other executables.
+pub(crate) fn as_run_here(command: &str) -> String {
+    const CARGO: &str = "cargo run --bin ";
+    let (Some(folder), Some((before, call))) = (programs_folder(), command.split_once(CARGO))
+    else {
+        return command.to_owned();
+    };
+    let (name, arguments) = call.split_once(' ').unwrap_or((call, ""));
+    let arguments = arguments.strip_prefix("-- ").unwrap_or(arguments);
+    format!("{before}{} {arguments}", folder.join(name).display()).trim_end().to_owned()
+}
+
 /// The executable of a program: the one in `LAB_PROGRAMS`, or the kit's own, built now.
 pub fn path_of(name: &'static str) -> PathBuf {
     if let Some(folder) = programs_folder() {

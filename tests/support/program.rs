@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use predicates::Predicate;
+use predicates::str::contains;
 
 use crate::executables::{command_shown, keeper, path_of};
 use crate::story::{Promise, Seen, fail, quote};
@@ -31,6 +33,9 @@ const WORD_AFTER_DEED: Duration = Duration::from_secs(3);
 
 /// After this the keeper ends the program even if the check has forgotten it.
 const KEEPER_LIMIT: Duration = Duration::from_secs(60);
+
+/// The signal by which a keeper ends a program.
+const SIGKILL: i32 = Signal::SIGKILL as i32;
 
 /// How often the sockets of a starting program are looked up.
 const LOOK: Duration = Duration::from_millis(20);
@@ -210,12 +215,12 @@ pub fn complete(name: &'static str, arguments: &[&str]) -> Ended {
     let started = Instant::now();
     let output = assert_cmd::Command::new(keeper())
         .arg(std::process::id().to_string())
-        .arg(PATIENCE.as_secs().to_string())
+        .arg(START.as_secs().to_string())
         .arg(path)
         .args(arguments)
         .env("LC_ALL", "C.UTF-8")
         // The keeper is the one to end a program that does not: it knows its descendants.
-        .timeout(PATIENCE * 2)
+        .timeout(START * 2)
         .output()
         .unwrap_or_else(|error| broken_machine(&error));
     Ended {
@@ -308,18 +313,32 @@ impl Running {
         })
     }
 
-    /// Waits for the end, which must come in time.
+    /// Waits for the end, which must come in time: in that of a check's patience, or in
+    /// that which a program may take to start.
     pub fn ended(&self, promise: &Promise) -> Ended {
-        self.ended_within(PATIENCE).unwrap_or_else(|| {
-            promise.broken(
-                Seen::StillOpen,
-                format!(
-                    "{} was still running after {} s",
-                    self.process.name,
-                    PATIENCE.as_secs()
-                ),
-            )
+        let limit = PATIENCE.max(self.left_to_start());
+        self.ended_within(limit).unwrap_or_else(|| {
+            let (name, limit) = (self.process.name, limit.as_secs_f64());
+            promise
+                .broken(Seen::StillOpen, format!("{name} was still running after {limit:.0} s"))
         })
+    }
+
+    /// What is left of the time that a program may take to start.
+    pub fn left_to_start(&self) -> Duration {
+        START.saturating_sub(self.process.started.elapsed())
+    }
+
+    /// As [`Running::ready`]; how it ended if it did so instead.
+    pub fn ready_or_ended(self, ready: &str) -> Result<Server, Ended> {
+        let stdout = &self.process.stdout;
+        stdout.wait_for(START, |bytes| bytes.contains(&b'\n').then_some(()));
+        if stdout.ended()
+            && let Some(end) = self.ended_within(PATIENCE)
+        {
+            return Err(end);
+        }
+        Ok(self.ready(ready))
     }
 
     /// Waits for the ready line, and on Linux for the socket that it promises.
@@ -330,13 +349,8 @@ impl Running {
         ))
         .try_it(self.command())
         .read(handout::EVERY_PROGRAM);
-        let line = self.first_line(&promise);
-        let Some(address) = line.strip_prefix(ready) else {
-            promise.broken(
-                Seen::Stdout,
-                format!("its first line is `{}`", quote(line.as_bytes())),
-            );
-        };
+        let line = self.line_that_begins(ready, &promise);
+        let address = &line[ready.len()..];
         let Ok(address) = address.parse::<SocketAddr>() else {
             promise.broken_because(
                 Seen::Stdout,
@@ -377,15 +391,18 @@ impl Running {
         Server { running: self, address }
     }
 
-    /// The first line of stdout, which must come while the program runs.
-    fn first_line(&self, promise: &Promise) -> String {
+    /// The ready line, which must come while the program runs.
+    fn line_that_begins(&self, ready: &str, promise: &Promise) -> String {
         let process = &self.process;
         let until = process.started + START;
         let mut deed = None;
         loop {
             let line = process.stdout.wait_for(LOOK, |bytes| {
-                let end = bytes.iter().position(|byte| *byte == b'\n')?;
-                Some(bytes::text(&bytes[..end]).trim_end_matches('\r').to_owned())
+                let text = bytes::text(bytes);
+                let whole =
+                    text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+                let mut whole = whole.map(|line| line.trim_end_matches('\r'));
+                whole.find(|line| line.starts_with(ready)).map(str::to_owned)
             });
             if let Some(line) = line {
                 return line;
@@ -395,25 +412,12 @@ impl Running {
             {
                 promise.broken(Seen::Ended, format!("it ended at once: {}", end.told()));
             }
-            let open = self.sockets().unwrap_or_default();
-            if let Some(socket) = open.first() {
+            if let Some(socket) = self.sockets().unwrap_or_default().first() {
                 let since = *deed.get_or_insert_with(Instant::now);
                 if since.elapsed() > WORD_AFTER_DEED {
-                    let so_far = process.stdout.bytes();
-                    let (happened, cause) = if so_far.is_empty() {
-                        (
-                            "no line came on stdout",
-                            "stdout is not flushed: into a pipe a line \
-                          stays in the program's buffer until it is flushed after each line",
-                        )
-                    } else {
-                        ("its first line has no end", "the line has no newline at its end")
-                    };
-                    promise.broken_because(
-                        Seen::Stdout,
-                        format!("it listens on {socket}, but {happened}"),
-                        Some(cause.to_owned()),
-                    );
+                    let (happened, cause) = without_ready_line(&process.stdout.bytes(), ready);
+                    let happened = format!("it listens on {socket}, but {happened}");
+                    promise.broken_because(Seen::Stdout, happened, Some(cause.to_owned()));
                 }
             }
             if until < Instant::now() {
@@ -451,6 +455,12 @@ impl Ended {
     pub fn told(&self) -> String {
         let mut told = match (self.status.code(), self.status.signal()) {
             (Some(code), _) => format!("exit status {code}"),
+            (None, Some(SIGKILL)) if self.took >= START => {
+                format!(
+                    "it was still running after {} s, so the check ended it",
+                    START.as_secs()
+                )
+            }
             (None, Some(number)) => match Signal::try_from(number) {
                 Ok(signal) => format!("killed by {signal}"),
                 Err(_) => format!("killed by signal {number}"),
@@ -491,16 +501,46 @@ impl Ended {
         self
     }
 
-    /// `fits` must hold for the text of stderr.
-    pub fn stderr(&self, fits: impl predicates::Predicate<str>, promise: &Promise) -> &Self {
-        if !fits.eval(&self.errors()) {
+    /// Each of `fragments` must stand on stderr.
+    pub fn says(&self, fragments: &[&str], promise: &Promise) -> &Self {
+        let errors = self.errors();
+        if let Some(missing) =
+            fragments.iter().find(|fragment| !contains(**fragment).eval(&errors))
+        {
             let said = match quote(&self.stderr) {
-                said if said.is_empty() => "nothing on stderr".to_owned(),
-                said => format!("on stderr:\n{said}"),
+                said if said.is_empty() => "nothing stands on stderr".to_owned(),
+                said => format!("stderr is:\n{said}"),
             };
-            promise.broken(Seen::Stderr, format!("{said}\nbut expected {fits}"));
+            let missing = missing.trim_start_matches('\n');
+            promise.broken(Seen::Stderr, format!("{said}\nwithout: {missing}"));
         }
         self
+    }
+
+    /// None of `fragments` may stand on stderr.
+    pub fn does_not_say(&self, fragments: &[&str], promise: &Promise) -> &Self {
+        let errors = self.errors();
+        if fragments.iter().any(|fragment| contains(*fragment).eval(&errors)) {
+            promise.broken(Seen::Stderr, format!("stderr is:\n{}", quote(&self.stderr)));
+        }
+        self
+    }
+}
+
+/// What is wrong with the stdout of a server that listens and does not say so.
+fn without_ready_line(stdout: &[u8], ready: &str) -> (String, &'static str) {
+    match bytes::text(stdout).lines().next() {
+        None => (
+            "no line came on stdout".to_owned(),
+            "the line is not printed, goes to stderr, or is not flushed: into a pipe it stays in \
+             the program's buffer until it is flushed",
+        ),
+        Some(line) if line.starts_with(ready) => {
+            ("its line has no end".to_owned(), "the line has no newline at its end")
+        }
+        Some(line) => {
+            (format!("its first line is `{}`", quote(line.as_bytes())), "the words differ")
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::panic::resume_unwind;
 use std::sync::OnceLock;
 
-use crate::{bytes, record, seed};
+use crate::{bytes, executables, record, seed};
 
 /// Width of a story's text.
 const COLUMNS: usize = 96;
@@ -117,7 +117,7 @@ impl Promise {
         let mut after = Vec::new();
         after.extend(heard.iter().map(|(label, words)| (label.as_str(), words.clone())));
         let by_hand = self.by_hand.clone().or(started);
-        after.extend(by_hand.map(|command| ("try it", command)));
+        after.extend(by_hand.map(|command| ("try it", executables::as_run_here(&command))));
         after.extend(self.read.map(|place| ("more", place.to_owned())));
         let seed = seed::seed();
         if record::with(|record| record.seed_used) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::program::{Running, Server};
+use crate::program::{Ended, Running, Server};
 use crate::record::{Lane, What};
 use crate::story::{Promise, Seen, fail};
 use crate::{A_MOMENT, PATIENCE, bytes};
@@ -60,7 +60,7 @@ impl Peer {
     /// Connects to the program under test, which must succeed.
     pub fn connect(server: SocketAddr, promise: &Promise) -> Self {
         match TcpStream::connect_timeout(&server, PATIENCE) {
-            Ok(stream) => Self::on(stream, Side::Client),
+            Ok(stream) => Self::on(stream, Side::Client, server),
             Err(error) => {
                 Lane::new("", server).note(What::ClientDid("connect".to_owned()));
                 let seen = match error.kind() {
@@ -72,13 +72,12 @@ impl Peer {
         }
     }
 
-    fn on(stream: TcpStream, side: Side) -> Self {
-        let set = || -> io::Result<(SocketAddr, SocketAddr)> {
-            stream.set_nodelay(true)?;
-            stream.set_write_timeout(Some(PATIENCE))?;
-            Ok((stream.local_addr()?, stream.peer_addr()?))
-        };
-        let (ours, theirs) = set().unwrap_or_else(|error| broken_machine(&error));
+    fn on(stream: TcpStream, side: Side, theirs: SocketAddr) -> Self {
+        // On a connection that the other side has reset already these fail, and nothing
+        // depends on them then.
+        let _ = stream.set_nodelay(true);
+        let _ = stream.set_write_timeout(Some(PATIENCE));
+        let ours = stream.local_addr().unwrap_or_else(|error| broken_machine(&error));
         let (client, server) =
             if side == Side::Client { (ours, theirs) } else { (theirs, ours) };
         let lane = Lane::new(&format!(":{}", client.port()), server);
@@ -466,30 +465,41 @@ impl Listening {
 
     /// Waits until `client` connects.
     pub fn accept(&self, client: &Running, promise: &Promise) -> Peer {
-        let until = Instant::now() + PATIENCE;
-        while !self.someone_is_there(Duration::from_millis(50)) {
-            if let Some(end) = client.ended_within(Duration::ZERO) {
+        match self.accept_if_asked(client) {
+            Ok(peer) => peer,
+            Err(Some(end)) => {
                 promise.broken(
                     Seen::Ended,
                     format!("it ended without connecting: {}", end.told()),
                 );
             }
-            if until < Instant::now() {
-                let text = format!("it did not connect within {} s", PATIENCE.as_secs());
-                promise.broken(Seen::Nothing, text);
-            }
+            Err(None) => promise.broken(Seen::Nothing, "it did not connect"),
         }
-        match self.listener.accept() {
-            Ok((stream, _)) => Peer::on(stream, Side::Server),
-            Err(error) => broken_machine(&error),
+    }
+
+    /// As [`Listening::accept`]; without a connection, how the client ended, if it did.
+    pub fn accept_if_asked(&self, client: &Running) -> Result<Peer, Option<Ended>> {
+        let until = Instant::now() + PATIENCE.max(client.left_to_start());
+        loop {
+            // Looked at first: if it connected before its end, that is seen by then.
+            let end = client.ended_within(Duration::ZERO);
+            if self.someone_is_there(Duration::from_millis(20)) {
+                return match self.listener.accept() {
+                    Ok((stream, from)) => Ok(Peer::on(stream, Side::Server, from)),
+                    Err(error) => broken_machine(&error),
+                };
+            }
+            if end.is_some() || until < Instant::now() {
+                return Err(end);
+            }
         }
     }
 
     /// Whoever has connected may not have sent anything.
     pub fn expect_no_bytes(&self, promise: &Promise) {
         while self.someone_is_there(Duration::from_millis(1)) {
-            let Ok((stream, _)) = self.listener.accept() else { return };
-            let bytes = Peer::on(stream, Side::Server).rest(A_MOMENT);
+            let Ok((stream, from)) = self.listener.accept() else { return };
+            let bytes = Peer::on(stream, Side::Server, from).rest(A_MOMENT);
             if !bytes.is_empty() {
                 promise.broken(Seen::More, format!("it sent {}", bytes::show(&bytes, 60)));
             }

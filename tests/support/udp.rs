@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::program::{Running, Server};
+use crate::program::{Ended, Running, Server};
 use crate::record::{Lane, What};
 use crate::story::{Promise, Seen, fail};
 use crate::{A_MOMENT, PATIENCE, bytes};
@@ -72,6 +72,32 @@ impl Client {
         };
         let mistake = bytes::likely_mistake(sent, want, &got);
         promise.broken_because(seen, format!("in the reply {difference}"), mistake);
+    }
+
+    /// The next datagrams must be exactly `wants`, in any order: UDP promises none.
+    pub fn expect_all(&self, wants: &[&[u8]], promise: &Promise) {
+        let mut missing = wants.to_vec();
+        while !missing.is_empty() {
+            let Some((got, _)) = receive(&self.socket, PATIENCE) else {
+                self.lane.note(What::Silence(PATIENCE));
+                let first = bytes::show(missing[0], 40);
+                let text = format!(
+                    "{} of {} came; not {first}",
+                    wants.len() - missing.len(),
+                    wants.len()
+                );
+                promise.broken(Seen::Nothing, text);
+            };
+            self.lane.note(What::Came(got.clone()));
+            match missing.iter().position(|want| *want == got) {
+                Some(place) => drop(missing.swap_remove(place)),
+                None => {
+                    let seen = if wants.contains(&&got[..]) { Seen::More } else { Seen::Other };
+                    let text = format!("{} came, which was not due", bytes::show(&got, 40));
+                    promise.broken(seen, text);
+                }
+            }
+        }
     }
 
     /// No datagram may come for a moment.
@@ -143,7 +169,19 @@ impl Listening {
 
     /// Waits for the next datagram of `client`, the program under test.
     pub fn receive(&self, client: &Running, promise: &Promise) -> Datagram {
-        let until = Instant::now() + PATIENCE;
+        match self.receive_if_sent(client) {
+            Ok(datagram) => datagram,
+            Err(Some(end)) => {
+                promise
+                    .broken(Seen::Ended, format!("it ended without sending: {}", end.told()));
+            }
+            Err(None) => promise.broken(Seen::Nothing, "no datagram came from it"),
+        }
+    }
+
+    /// As [`Listening::receive`]; without a datagram, how the client ended, if it did.
+    pub fn receive_if_sent(&self, client: &Running) -> Result<Datagram, Option<Ended>> {
+        let until = Instant::now() + PATIENCE.max(client.left_to_start());
         loop {
             // Looked at first: what it sent before its end is there by then.
             let end = client.ended_within(Duration::ZERO);
@@ -151,15 +189,10 @@ impl Listening {
                 let port = format!(":{}", from.port());
                 let lane = self.lane.get_or_init(|| Lane::new(&port, self.address));
                 lane.note(What::Sent(bytes.clone()));
-                return Datagram { from, bytes };
+                return Ok(Datagram { from, bytes });
             }
-            if let Some(end) = end {
-                promise
-                    .broken(Seen::Ended, format!("it ended without sending: {}", end.told()));
-            }
-            if until < Instant::now() {
-                let text = format!("no datagram came within {} s", PATIENCE.as_secs());
-                promise.broken(Seen::Nothing, text);
+            if end.is_some() || until < Instant::now() {
+                return Err(end);
             }
         }
     }
