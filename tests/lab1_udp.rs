@@ -65,7 +65,9 @@ fn letters_outside_ascii_stay_as_they_are() {
 #[test]
 fn white_space_and_line_ends_are_data() {
     let server = SERVER.start(&[]);
-    for datagram in [&b" spaces "[..], b"line\n", b"line\r\n", b"\ttab\t", b"\n", b" "] {
+    for datagram in
+        [&b" spaces "[..], b"line\n", b"line\r\n", b"\ttab\t", b"\n", b" ", b"\0", b"nul\0\0"]
+    {
         echoes(&server, datagram, &uppercase());
     }
 }
@@ -100,7 +102,7 @@ fn datagrams_of_many_sizes_come_back_whole() {
     let sizes_tried: Vec<usize> =
         around.chain((0..10).map(|_| random.usize(1..LARGEST))).collect();
     for size in sizes_tried {
-        let bytes = seed::random_bytes(&mut random, size);
+        let bytes = seed::random_letters(&mut random, size);
         echoes(&server, &bytes, &sizes());
     }
 }
@@ -297,6 +299,7 @@ fn the_message_can_come_from_stdin() {
 fn an_empty_line_on_stdin_is_an_empty_datagram() {
     let promise = promise("an empty line is a message of no bytes; so may the reply be")
         .cause(&[Seen::Ended, Seen::Nothing], "an empty line is a line: it is sent")
+        .cause(&[Seen::StillOpen, Seen::Stdout, Seen::Status], "an empty datagram is a reply")
         .read(handout::DATAGRAM);
     let server = Listening::start();
     let client = CLIENT.launch(&["127.0.0.1", &server.port()]).stdin("\n").start();
@@ -317,6 +320,16 @@ fn there_is_no_prompt_without_a_terminal() {
 #[test]
 fn a_person_is_asked_on_stderr() {
     CLIENT.a_person_is_asked_on_stderr();
+}
+
+#[test]
+fn a_given_message_is_sent_as_it_is() {
+    CLIENT.a_given_message_is_sent_as_it_is();
+}
+
+#[test]
+fn ctrl_c_at_the_client_shows_no_crash() {
+    CLIENT.ctrl_c_shows_no_crash();
 }
 
 #[test]
@@ -361,7 +374,9 @@ fn a_reply_goes_into_a_pipe_byte_by_byte() {
         .cause(&[Seen::Stdout], "the reply is bytes, not text: write it without decoding it")
         .read(handout::EVERY_PROGRAM);
     let every_byte: Vec<u8> = (0..=255).collect();
-    for reply in [&every_byte[..], b"ends in a line end\n", b"\xff\xfe", b"", b" \t "] {
+    for reply in
+        [&every_byte[..], b"ends in a line end\n", b"\xff\xfe", b"", b" \t ", b"a\r\nb"]
+    {
         replied(reply, &promise);
     }
 }
@@ -420,6 +435,10 @@ fn datagrams_from_strangers_are_ignored() {
             "the client took the first datagram that came: compare the sender that recvfrom \
              reports, address and port, with the server's",
         )
+        .cause(
+            &[Seen::Ended, Seen::Stderr, Seen::Status],
+            "a datagram from a stranger ended the wait: go on waiting",
+        )
         .read(handout::WAITING);
     let (server, stranger) = (Listening::start(), Listening::start());
     let client = CLIENT.start(server.address, &["hello"]);
@@ -440,7 +459,8 @@ fn strangers_do_not_make_the_client_wait_longer() {
     let promise = promise("the time for a try runs from its sending, whatever strangers send")
         .cause(
             &[Seen::StillOpen],
-            "each datagram starts the time anew: wait only for what is left of it",
+            "each datagram starts the time anew (wait only for what is left of it), or there is no \
+             timeout",
         )
         .read(handout::WAITING);
     let (server, stranger) = (Listening::start(), Listening::start());
@@ -470,7 +490,7 @@ fn a_client_before_its_server_hears_nothing_until_the_timeout() {
         "over UDP without a connection nothing is refused: sending succeeds, and only the time \
          tells. Is the socket connected?",
     )
-    .cause(&[Seen::StillOpen], "without a timeout (SO_RCVTIMEO, settimeout) recvfrom waits for ever")
+    .cause(&[Seen::StillOpen], "without a timeout (SO_RCVTIMEO, settimeout) recvfrom waits for ever; or it is not 2 s")
     .try_it("cargo run --bin udp_client -- localhost 9 hello")
     .read(handout::WAITING);
     let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
@@ -490,14 +510,16 @@ fn the_timeout_is_as_long_as_told() {
                 &[Seen::Time],
                 "the value of --timeout is not used, or taken for milliseconds",
             )
+            .cause(&[Seen::StillOpen], "there is no timeout, or another one than told")
             .read(handout::WAITING);
     // One that is shorter than the 2 s without it, and one that is longer.
     let server = Listening::start();
-    for (timeout, least) in [("0.4", Duration::from_millis(400)), ("3", Duration::from_secs(3))]
-    {
+    let clients = [("0.4", 400), ("2.5", 2500)].map(|(timeout, least)| {
         let client = CLIENT.start(server.address, &["--timeout", timeout, "hello"]);
-        let question = server.receive(&client, &promise);
-        question.must_be(b"hello", &promise);
+        server.receive(&client, &promise).must_be(b"hello", &promise);
+        (client, Duration::from_millis(least))
+    });
+    for (client, least) in clients {
         let end = client.ended(&promise);
         no_reply(&end, server.address, &promise);
         took_at_least(&end, least, &promise);

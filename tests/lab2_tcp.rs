@@ -59,7 +59,7 @@ fn only_the_letters_a_to_z_change() {
     let every_byte: Vec<u8> = (0..=255).collect();
     echoes(&server, &every_byte, &uppercase());
     echoes(&server, "grüße, señor ŷ – ½ ☃ ı ß ﬁ ё".as_bytes(), &uppercase());
-    echoes(&server, b"  white \t space \r\n and line ends\n\n", &uppercase());
+    echoes(&server, b"  white \t space \r\n and line ends\n\n \0\0", &uppercase());
 }
 
 #[test]
@@ -131,9 +131,11 @@ fn what_was_sent_before_the_end_is_still_answered() {
     )
     .cause(&[Seen::StillOpen], "after Ok(0) nothing more will come: close the connection")
     .read(handout::ENDS);
-    let message = seed::random_letters(&mut seed::random(), 100_000);
+    let message = seed::random_letters(&mut seed::random(), 3_000_000);
     let mut client = server.connect(&promise);
     let sending = client.send_beside_and_half_close(message.clone());
+    // The server may be done with its part before we read ours.
+    client.wait_until_stuck(&sending);
     client.expect(&message.to_ascii_uppercase(), &promise);
     client.expect_end(PATIENCE, &promise);
     drop(sending);
@@ -206,8 +208,9 @@ fn bytes_in_pieces_of_any_size_come_back_in_order() {
     let server = SERVER.start(&[]);
     let promise = promise("bytes sent in pieces of any size come back, all and in order")
         .cause(
-            &[Seen::Other, Seen::Part],
-            "a read returns any part of the stream: answer exactly the bytes that it returned",
+            &[Seen::Other, Seen::Part, Seen::Closed, Seen::Reset],
+            "a read returns any part of the stream: answer exactly the bytes that it returned, \
+             until there are no more",
         )
         .read(handout::STREAM);
     let mut random = seed::random();
@@ -280,6 +283,16 @@ fn a_reset_ends_that_connection_only() {
     client.wait_until_stuck(&sending);
     client.reset();
     echoes(&server, b"after the third", &promise);
+    // One that is gone when its turn comes: the first write to it is answered with RST, a
+    // further one fails.
+    let mut first = server.connect(&promise);
+    first.send(b"first", &promise);
+    first.expect(b"FIRST", &promise);
+    let mut gone = server.connect(&promise);
+    gone.send(&[b'a'; 60_000], &promise);
+    drop(gone);
+    drop(first);
+    echoes(&server, b"after the fourth", &promise);
 }
 
 #[test]
@@ -320,9 +333,9 @@ fn a_silent_client_is_ended_after_the_timeout() {
         .cause(
             &[Seen::StillOpen, Seen::Nothing],
             "the server waits for ever for a byte, and all others wait for it: set a timeout on \
-             the connection (SO_RCVTIMEO, settimeout)",
+             the connection (SO_RCVTIMEO, settimeout), of the length that --timeout says",
         )
-        .cause(&[Seen::Refused], "the timeout of one connection ended the server")
+        .cause(&[Seen::Refused, Seen::Reset], "the timeout of one connection ended the server")
         .read(handout::ENDS);
     let mut silent = server.connect(&promise);
     let mut waiting = server.connect(&promise);
@@ -335,7 +348,7 @@ fn a_silent_client_is_ended_after_the_timeout() {
 
 #[test]
 fn a_client_that_stops_reading_is_ended_after_the_timeout() {
-    let server = SERVER.start(&["--timeout", "0.4"]);
+    let server = SERVER.start(&["--timeout", "1"]);
     let promise = promise("a client that sends but never reads is ended after the timeout too")
         .cause(
             &[Seen::StillOpen, Seen::Nothing],
@@ -345,7 +358,8 @@ fn a_client_that_stops_reading_is_ended_after_the_timeout() {
         .cause(&[Seen::Refused], "the error of one connection ended the server")
         .read(handout::BUFFERS);
     let mut stuck = server.connect(&promise);
-    let _sending = stuck.send_beside(vec![b'a'; 4 * PLENTY]);
+    let sending = stuck.send_beside(vec![b'a'; PLENTY]);
+    stuck.wait_until_stuck(&sending);
     let mut waiting = server.connect(&promise);
     waiting.send(b"my turn", &promise);
     waiting.expect(b"MY TURN", &promise);
@@ -360,6 +374,22 @@ fn a_silent_client_has_a_while_unless_told() {
     let mut silent = server.connect(&promise);
     // Not all of it, for the sake of those who wait for this check.
     silent.expect_still_open(Duration::from_secs(4), &promise);
+}
+
+#[test]
+fn a_server_waits_for_clients_as_long_as_it_takes() {
+    let server = SERVER.start(&["--timeout", "0.3"]);
+    let promise =
+        promise("the timeout is one of connections: without clients the server waits")
+            .cause(
+                &[Seen::Ended, Seen::Refused],
+                "accept has no timeout, or one that is no error",
+            )
+            .read(handout::ENDS);
+    if let Some(end) = server.running.ended_within(Duration::from_secs(1)) {
+        promise.broken(Seen::Ended, end.told());
+    }
+    echoes(&server, b"at last", &promise);
 }
 
 #[test]
@@ -568,6 +598,16 @@ fn a_person_is_asked_on_stderr() {
 }
 
 #[test]
+fn a_given_message_is_sent_as_it_is() {
+    CLIENT.a_given_message_is_sent_as_it_is();
+}
+
+#[test]
+fn ctrl_c_at_the_client_shows_no_crash() {
+    CLIENT.ctrl_c_shows_no_crash();
+}
+
+#[test]
 fn a_given_message_is_not_asked_for() {
     CLIENT.a_given_message_is_not_asked_for();
 }
@@ -609,7 +649,7 @@ fn a_reply_goes_into_a_pipe_byte_by_byte() {
         .cause(&[Seen::Stdout], "the reply is bytes, not text: write it without decoding it")
         .read(handout::EVERY_PROGRAM);
     let every_byte: Vec<u8> = (0..=255).collect();
-    for reply in [&every_byte[..], b"ends in a line end\n", b"\xff\xfe", b" \t "] {
+    for reply in [&every_byte[..], b"ends in a line end\n", b"\xff\xfe", b" \t ", b"a\r\nb"] {
         let server = Listening::start();
         let client = CLIENT.start(server.address, &[&"m".repeat(reply.len())]);
         server.answer(&client, &vec![b'm'; reply.len()], reply, &promise);
@@ -622,15 +662,15 @@ fn a_reply_in_pieces_is_read_to_its_end() {
     let promise = promise("a reply that comes in pieces, one byte at a time, is printed whole")
         .cause(
             &[Seen::Stdout, Seen::Ended, Seen::Status],
-            "the client reads once: one read returns what is there, so read until as many bytes \
-             have come as were sent",
+            "the client reads once, or to a newline: one read returns what is there, so read until \
+             as many bytes have come as were sent",
         )
         .read(handout::STREAM);
     let server = Listening::start();
-    let client = CLIENT.start(server.address, &["piece by piece"]);
+    let client = CLIENT.start(server.address, &["piece\nby piece"]);
     let mut peer = server.accept(&client, &promise);
-    peer.expect(b"piece by piece", &promise);
-    for byte in b"PIECE BY PIECE" {
+    peer.expect(b"piece\nby piece", &promise);
+    for byte in b"PIECE\nBY PIECE" {
         peer.send(&[*byte], &promise);
         // Time enough to read it alone.
         if let Some(end) = client.ended_within(Duration::from_millis(15)) {
@@ -640,7 +680,7 @@ fn a_reply_in_pieces_is_read_to_its_end() {
             break;
         }
     }
-    CLIENT.printed(&client, b"PIECE BY PIECE", &promise);
+    CLIENT.printed(&client, b"PIECE\nBY PIECE", &promise);
 }
 
 #[test]
@@ -661,8 +701,8 @@ fn the_reply_ends_with_as_many_bytes_as_were_sent() {
 fn a_message_larger_than_all_buffers_comes_back() {
     let promise = promise("16 MiB come back whole from a server that answers as it reads")
         .cause(
-            &[Seen::Nothing, Seen::StillOpen],
-            "both sides send and nobody reads: the client must read while it sends (a second \
+            &[Seen::Nothing, Seen::StillOpen, Seen::Reset, Seen::Closed],
+            "both sides send and nobody reads, or only a part of the line was read from stdin: the client must read while it sends (a second \
              thread, or a poll loop)",
         )
         .cause(
@@ -791,6 +831,31 @@ fn a_server_that_resets_is_an_error() {
 }
 
 #[test]
+fn what_came_before_a_reset_is_printed() {
+    let promise = promise(
+        "what came before a reset is printed; an error says that 123 of 300 bytes came, status 1",
+    )
+    .cause(&[Seen::Status], "a reset is not the end of the reply")
+    .cause(&[Seen::Stdout], "what came before is still the server's reply: print it")
+    .cause(&[Seen::Stderr], "the error of a read is reported, with how much came")
+    .read(handout::ENDS);
+    let server = Listening::start();
+    let client = CLIENT.start(server.address, &[&"m".repeat(300)]);
+    let mut peer = server.accept(&client, &promise);
+    peer.expect(&[b'm'; 300], &promise);
+    peer.send(&[b'M'; 123], &promise);
+    // Time to read them: a reset may make the kernel forget what nobody has read.
+    if let Some(end) = client.ended_within(Duration::from_millis(500)) {
+        promise.broken(Seen::Ended, format!("it did not wait for the rest: {}", end.told()));
+    }
+    peer.reset();
+    let end = client.ended(&promise);
+    manners::no_crash_shown(&end, &promise);
+    end.status(1, &promise).says(&["error: ", "123", "300"], &promise);
+    CLIENT.printed_reply(&end, &[b'M'; 123], &promise);
+}
+
+#[test]
 fn a_silent_server_is_given_up_after_the_timeout() {
     let promise =
         promise("`--timeout 0.5` gives up 0.5 s after the last byte, with what has come")
@@ -811,6 +876,20 @@ fn a_silent_server_is_given_up_after_the_timeout() {
     end.says(&["error: "], &promise);
     manners::no_crash_shown(&end, &promise);
     took_at_least(&end, Duration::from_millis(500), &promise);
+}
+
+#[test]
+fn a_silent_server_has_a_while_unless_told() {
+    let promise = promise("without --timeout a server may be silent for 10 s")
+        .cause(&[Seen::Ended], "the timeout is 10 s unless told")
+        .read(handout::ENDS);
+    let server = Listening::start();
+    let client = CLIENT.start(server.address, &["hello"]);
+    server.hear(&client, b"hello", &promise);
+    // Not all of it, for the sake of those who wait for this check.
+    if let Some(end) = client.ended_within(Duration::from_secs(4)) {
+        promise.broken(Seen::Ended, format!("it gave up: {}", end.told()));
+    }
 }
 
 #[test]
@@ -882,6 +961,9 @@ fn a_name_means_its_ipv4_address_first() {
             )
             .read(handout::EVERY_PROGRAM);
     let server = Listening::start();
+    // Somebody listens on the other address too, where it exists.
+    let namesake = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), server.address.port());
+    let _namesake = Listening::try_on(namesake, None);
     let client =
         CLIENT.launch(&["localhost", &server.address.port().to_string(), "named"]).start();
     server.answer(&client, b"named", b"NAMED", &promise);

@@ -30,6 +30,9 @@ pub trait Answering: Sized {
     /// Hears `message` from `client`, exactly, and answers with `reply`.
     fn answer(&self, client: &Running, message: &[u8], reply: &[u8], promise: &Promise);
 
+    /// Hears `message` and is silent.
+    fn hear(&self, client: &Running, message: &[u8], promise: &Promise);
+
     /// As [`Answering::answer`], if the client asks at all before it ends.
     fn answer_if_asked(&self, client: &Running, reply: &[u8]);
 
@@ -52,6 +55,10 @@ impl Answering for udp::Listening {
         let question = self.receive(client, promise);
         question.must_be(message, promise);
         self.reply(&question, reply);
+    }
+
+    fn hear(&self, client: &Running, message: &[u8], promise: &Promise) {
+        self.receive(client, promise).must_be(message, promise);
     }
 
     fn answer_if_asked(&self, client: &Running, reply: &[u8]) {
@@ -82,6 +89,12 @@ impl Answering for tcp::Listening {
         peer.expect_no_more(A_MOMENT / 3, promise);
         peer.send(reply, promise);
         // Whoever waits for more than the reply waits here until the check is over.
+        peer.stay_open_for(client);
+    }
+
+    fn hear(&self, client: &Running, message: &[u8], promise: &Promise) {
+        let mut peer = self.accept(client, promise);
+        peer.expect(message, promise);
         peer.stay_open_for(client);
     }
 
@@ -195,6 +208,7 @@ impl<Server: Answering> Asking<Server> {
             &[Seen::Stdout],
             "the prompt is printed on stdout, or stays in a buffer: write it to stderr and flush",
         )
+        .cause(&[Seen::Nothing], "stdin is read to its end: one line is enough")
         .read(handout::EVERY_PROGRAM);
         let (server, launch) = self.launch_beside_server(&[]);
         let (mut terminal, [stdin, stderr]) = Terminal::open();
@@ -232,6 +246,39 @@ impl<Server: Answering> Asking<Server> {
         }
     }
 
+    /// A message is sent as it was given, be it empty.
+    pub fn a_given_message_is_sent_as_it_is(&self) {
+        let promise = promise(
+            "MESSAGE is sent as it is given: spaces are part of it, and it may be empty",
+        )
+        .cause(&[Seen::Other, Seen::Part], "nothing may be cut off or changed")
+        .cause(&[Seen::More], "an empty MESSAGE is one: stdin is not read then")
+        .read(self.read);
+        for message in ["  a \t", "größe", "-", ""] {
+            let arguments: &[&str] = if message == "-" { &["--", message] } else { &[message] };
+            let (server, launch) = self.launch_beside_server(arguments);
+            let client = launch.stdin("not this\n").start();
+            let reply = message.to_ascii_uppercase();
+            server.answer(&client, message.as_bytes(), reply.as_bytes(), &promise);
+            self.printed(&client, reply.as_bytes(), &promise);
+        }
+    }
+
+    /// Whoever loses patience sees no crash.
+    pub fn ctrl_c_shows_no_crash(&self) {
+        let promise = promise("Ctrl-C ends a waiting client without a crash on the screen")
+            .cause(
+                &[Seen::Stderr],
+                "the signal became an exception that nobody caught (KeyboardInterrupt)",
+            )
+            .read(handout::EVERY_PROGRAM);
+        let (server, launch) = self.launch_beside_server(&["hi"]);
+        let client = launch.start();
+        server.hear(&client, b"hi", &promise);
+        client.signal(nix::sys::signal::Signal::SIGINT);
+        manners::no_crash_shown(&client.ended(&promise), &promise);
+    }
+
     /// Ctrl-D at the prompt is the end of the input.
     pub fn a_person_may_say_nothing(&self) {
         let promise = promise("Ctrl-D at the prompt is an error: nothing is sent, status 2")
@@ -264,14 +311,17 @@ impl<Server: Answering> Asking<Server> {
         server.answer(&client, message.as_bytes(), reply.as_bytes(), &promise);
         client.ended(&promise).status(0, &promise);
         let screen = terminal.screen();
-        for text in ["red", "2J ", " tab", "here größe"] {
-            terminal.expect(text, &promise);
-        }
         for driving in [&b"\x1b"[..], b"\x07", "\u{9b}".as_bytes(), b"\x7f", b"\x08", b"\x0e"] {
             if screen.windows(driving.len()).any(|window| window == driving) {
                 let screen = bytes::show(&screen, 70);
                 promise.broken(Seen::Stdout, format!("came to the screen: {screen}"));
             }
+        }
+        let promise = promise.instead_because(
+            "more was escaped than control characters, or the reply was not taken for UTF-8",
+        );
+        for text in ["red", "2J ", " tab", "here größe"] {
+            terminal.expect(text, &promise);
         }
     }
 
@@ -340,9 +390,12 @@ impl<Server: Answering> Asking<Server> {
         let promise =
             promise("errors have no colour in a pipe, nor anywhere with NO_COLOR set")
                 .read(handout::EVERY_PROGRAM);
-        let end = self.launch(arguments).start().ended(&promise);
-        end.status(1, &promise);
-        manners::plain(&end, &promise);
+        for forced in ["0", "1"] {
+            let client = self.launch(arguments).env("CLICOLOR_FORCE", forced).start();
+            let end = client.ended(&promise);
+            end.status(1, &promise);
+            manners::plain(&end, &promise);
+        }
 
         let (terminal, [stderr]) = Terminal::open();
         let client = self.launch(arguments).stderr_to(stderr).env("NO_COLOR", "1").start();

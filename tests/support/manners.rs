@@ -83,7 +83,10 @@ pub fn help_describes_every_option(program: &'static str, options: &[&str]) {
             format!("no example calls {program}, or it is not at the end"),
         );
     }
-    let (described, _) = help.split_at(examples);
+    let (described, shown) = help.split_at(examples);
+    if shown.lines().any(|line| line.trim_start().starts_with('-')) {
+        promise.broken(Seen::Stdout, "options are described behind the examples");
+    }
     if let Some(late) =
         options.iter().find(|option| !described.contains(&option.to_lowercase()))
     {
@@ -120,6 +123,7 @@ pub fn wrong_arguments_are_refused(program: &'static str, cases: &[&[&str]]) {
             "wrong arguments have a status of their own, 2; 1 is for what the network, the \
              peer or a file refuses",
         )
+        .cause(&[Seen::StillOpen], "the arguments were taken, and the program went on")
         .try_it(format!("cargo run --bin {program} -- {shown}; echo $?"))
         .read(handout::EVERY_PROGRAM);
         let end = complete(program, arguments);
@@ -138,8 +142,8 @@ pub fn a_taken_port_is_an_error(program: &ServerProgram) {
     ))
     .cause(
         &[Seen::StillOpen, Seen::Stdout],
-        "two servers now share one port and clients reach one or the other: do not set \
-         SO_REUSEPORT, nor SO_REUSEADDR on a UDP socket",
+        "two servers now share one port and clients reach one or the other (do not set \
+         SO_REUSEPORT, nor SO_REUSEADDR on a UDP socket), or the second took another one",
     )
     .try_it(format!("cargo run --bin {} -- {}", program.name, first.port()))
     .read(handout::EVERY_PROGRAM);

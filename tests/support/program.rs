@@ -22,7 +22,7 @@ use predicates::str::contains;
 use crate::executables::{command_shown, keeper, path_of};
 use crate::story::{Promise, Seen, fail, quote};
 use crate::tap::Tap;
-use crate::{PATIENCE, bytes, handout, promise, record, sockets};
+use crate::{A_MOMENT, PATIENCE, bytes, handout, promise, record, sockets};
 
 /// How long a program may take to get ready. An interpreter on a busy machine needs some
 /// of it.
@@ -380,6 +380,7 @@ impl Running {
             }
             if self.has_ended() || until < Instant::now() {
                 let really = match &open[..] {
+                    [] if self.has_ended() => "it has ended already".to_owned(),
                     [] => "no socket of it is open for clients".to_owned(),
                     [socket, ..] => format!("its socket is at {socket}"),
                 };
@@ -401,7 +402,7 @@ impl Running {
                 let text = bytes::text(bytes);
                 let whole =
                     text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
-                let mut whole = whole.map(|line| line.trim_end_matches('\r'));
+                let mut whole = whole.peekable();
                 whole.find(|line| line.starts_with(ready)).map(str::to_owned)
             });
             if let Some(line) = line {
@@ -455,7 +456,7 @@ impl Ended {
     pub fn told(&self) -> String {
         let mut told = match (self.status.code(), self.status.signal()) {
             (Some(code), _) => format!("exit status {code}"),
-            (None, Some(SIGKILL)) if self.took >= START => {
+            (None, Some(_)) if self.was_ended() => {
                 format!(
                     "it was still running after {} s, so the check ended it",
                     START.as_secs()
@@ -483,10 +484,15 @@ impl Ended {
     /// The exit status must be `code`.
     pub fn status(&self, code: i32, promise: &Promise) -> &Self {
         if self.status.code() != Some(code) {
-            promise
-                .broken(Seen::Status, format!("not exit status {code}, but {}", self.told()));
+            let seen = if self.was_ended() { Seen::StillOpen } else { Seen::Status };
+            promise.broken(seen, format!("not exit status {code}, but: {}", self.told()));
         }
         self
+    }
+
+    /// Whether it did not end by itself.
+    fn was_ended(&self) -> bool {
+        self.status.signal() == Some(SIGKILL) && self.took >= START
     }
 
     /// Stdout must be exactly these bytes.
@@ -561,6 +567,11 @@ impl Process {
 
     pub(crate) fn command(&self) -> &str {
         &self.command
+    }
+
+    /// Gives a program that is about to end a moment to say why.
+    pub(crate) fn wait_for_last_words(&self) {
+        self.stderr.wait_for_end(A_MOMENT);
     }
 
     /// The line in which a crashed program says why.

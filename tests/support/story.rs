@@ -69,6 +69,15 @@ impl Promise {
         self
     }
 
+    /// The same promise, with this as the only cause.
+    #[must_use]
+    pub fn instead_because(&self, cause: &str) -> Self {
+        let mut promise = self.clone();
+        let all = [Seen::Stdout, Seen::Stderr, Seen::Status];
+        promise.causes = vec![(all.to_vec(), cause.to_owned())];
+        promise
+    }
+
     /// A command by which to see the same.
     #[must_use]
     pub fn try_it(mut self, command: impl Into<String>) -> Self {
@@ -103,6 +112,10 @@ impl Promise {
         let started = programs.last().map(|program| program.command().to_owned());
         let mut heard = Vec::new();
         for program in programs {
+            if matches!(seen, Seen::Closed | Seen::Reset | Seen::Refused | Seen::Ended) {
+                // The end of a connection is seen sooner than what a program says of it.
+                program.wait_for_last_words();
+            }
             // A panic or a traceback explains more than anything seen from outside.
             if let Some(crash) = program.crash() {
                 cause = Some(format!("{} crashed: {crash}", program.name()));
