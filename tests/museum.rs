@@ -74,7 +74,7 @@ const EXHIBITS: &[Exhibit] = &[
         program: "udp_server",
         mistake: "each reply is sent twice",
         check: "each_datagram_gets_one_reply_of_its_own",
-        told: "one call of sendto is one datagram",
+        told: "more than one reply was sent",
     },
     Exhibit {
         name: "shares-its-port",
@@ -102,7 +102,7 @@ const EXHIBITS: &[Exhibit] = &[
         program: "udp_server",
         mistake: "the ready line stays in a buffer when stdout is a pipe",
         check: "the_server_says_where_it_receives_and_answers_in_uppercase",
-        told: "stdout is not flushed",
+        told: "or is not flushed",
     },
     Exhibit {
         name: "says-localhost",

@@ -149,7 +149,8 @@ pub fn a_taken_port_is_an_error(program: &ServerProgram) {
     .read(handout::EVERY_PROGRAM);
     let second = Launch::new(program.name, &[&first.port()]).start().ended(&promise);
     let says = ["error: ", "Address already in use", "hint: "];
-    second.stdout(b"", &promise).status(1, &promise).says(&says, &promise);
+    not_ready(&second, program, &promise);
+    second.status(1, &promise).says(&says, &promise);
     no_crash_shown(&second, &promise);
 }
 
@@ -266,7 +267,19 @@ pub fn a_foreign_address_is_an_error(program: &ServerProgram) {
         .read(handout::EVERY_PROGRAM);
     let end = Launch::new(program.name, &["0", "--host", "::2"]).start().ended(&promise);
     no_crash_shown(&end, &promise);
-    end.status(1, &promise).stdout(b"", &promise).says(&["error: "], &promise);
+    not_ready(&end, program, &promise);
+    end.status(1, &promise).says(&["error: "], &promise);
+}
+
+/// It did not say that it is ready.
+fn not_ready(end: &Ended, program: &ServerProgram, promise: &Promise) {
+    if bytes::text(&end.stdout).contains(program.ready.trim()) {
+        promise.broken_because(
+            Seen::Stdout,
+            format!("its ready line came: {}", bytes::show(&end.stdout, 70)),
+            Some("the ready line is printed before the port is the program's own".to_owned()),
+        );
+    }
 }
 
 /// A server on an IPv6 address, which its ready line shows in brackets.
