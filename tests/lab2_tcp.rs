@@ -10,6 +10,7 @@ use support::first::First;
 use support::manners::{self, Over, ServerProgram};
 use support::program::{Ended, Server};
 use support::tcp::{Busy, ClosedPort, Listening, Peer};
+use support::terminal::Terminal;
 use support::{PATIENCE, Promise, Seen, client, handout, promise, seed, sockets};
 
 static SERVER: ServerProgram = ServerProgram {
@@ -681,6 +682,30 @@ fn a_reply_in_pieces_is_read_to_its_end() {
         }
     }
     CLIENT.printed(&client, b"PIECE\nBY PIECE", &promise);
+}
+
+#[test]
+fn a_character_in_two_pieces_is_shown_whole() {
+    let promise = promise("on a terminal a character is shown whole, however its bytes come")
+        .cause(
+            &[Seen::Stdout],
+            "each read was decoded by itself: a character may be cut in two",
+        )
+        .read(handout::STREAM);
+    let server = Listening::start();
+    let (terminal, [stdout]) = Terminal::open();
+    let port = server.port();
+    let client = CLIENT.launch(&["127.0.0.1", &port, "abcde"]).stdout_to(stdout).start();
+    let mut peer = server.accept(&client, &promise);
+    peer.expect(b"abcde", &promise);
+    peer.send(b"gr\xc3", &promise);
+    // Time enough to read this much alone.
+    if let Some(end) = client.ended_within(Duration::from_millis(200)) {
+        promise.broken(Seen::Ended, format!("it did not wait for the rest: {}", end.told()));
+    }
+    peer.send(b"\xbcn", &promise);
+    terminal.expect("grün", &promise);
+    client.ended(&promise).status(0, &promise);
 }
 
 #[test]

@@ -263,11 +263,6 @@ impl Running {
         &self.process.command
     }
 
-    /// What it has written to stderr so far.
-    pub fn stderr(&self) -> Vec<u8> {
-        self.process.stderr.bytes()
-    }
-
     /// Keeps something, as a connection to it, for as long as the program is looked after.
     pub fn keep(&self, something: impl Any) {
         self.kept.borrow_mut().push(Box::new(something));
@@ -400,9 +395,8 @@ impl Running {
         loop {
             let line = process.stdout.wait_for(LOOK, |bytes| {
                 let text = bytes::text(bytes);
-                let whole =
+                let mut whole =
                     text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
-                let mut whole = whole.peekable();
                 whole.find(|line| line.starts_with(ready)).map(str::to_owned)
             });
             if let Some(line) = line {

@@ -92,11 +92,6 @@ pub fn with<T>(work: impl FnOnce(&mut Record) -> T) -> T {
     RECORD.with_borrow(|record| work(&mut lock(record)))
 }
 
-/// Forgets everything: a new check begins on this thread.
-pub fn clear() {
-    RECORD.with_borrow_mut(|record| *record = Arc::default());
-}
-
 fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
     record.lock().unwrap_or_else(PoisonError::into_inner)
 }
