@@ -4,6 +4,7 @@
 //! reading order, should you want to know what is behind a name:
 
 pub mod cli;
+pub mod http;
 pub mod net;
 pub mod stop;
 pub mod terminal;
