@@ -1,0 +1,67 @@
+//! The files below a server's root, and nothing else.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
+
+/// The folder whose files a server hands out.
+pub struct Root(Dir);
+
+/// A file that was found there.
+pub struct Found {
+    /// Open for reading, at its beginning.
+    pub file: File,
+    /// Its length in bytes when it was opened.
+    pub length: u64,
+    /// When it was last changed.
+    pub modified: SystemTime,
+}
+
+impl Root {
+    /// Opens the folder at `path`.
+    ///
+    /// # Errors
+    /// It is not there, is no folder, or must not be read.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Dir::open_ambient_dir(path, ambient_authority()).map(Self)
+    }
+
+    /// Opens the file at `path`, relative to the root; `None` if no file is there.
+    ///
+    /// cap-std resolves the path beneath the folder it holds open, on Linux in one system
+    /// call (openat2(2), RESOLVE_BENEATH), so that neither `..` nor a symbolic link leads
+    /// out, not even one that is put there between a check and its use.
+    ///
+    /// # Errors
+    /// The file is there but cannot be opened, for want of rights or of descriptors.
+    pub fn find(&self, path: &Path) -> io::Result<Option<Found>> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        // A named pipe would block until somebody writes to it.
+        #[cfg(unix)]
+        cap_std::fs::OpenOptionsExt::custom_flags(&mut options, O_NONBLOCK);
+        let file = match self.0.open_with(path, &options) {
+            Ok(file) => file.into_std(),
+            Err(error) if is_scarcity(&error) => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        let (length, modified) = (metadata.len(), metadata.modified()?);
+        Ok(Some(Found { file, length, modified }))
+    }
+}
+
+/// The `Content-Type` of a file by the extension of its name (RFC 9110 §8.3).
+pub fn media_type(path: &Path) -> String {
+    let guess = mime_guess::from_path(path).first_raw().unwrap_or("application/octet-stream");
+    // Without it browsers guess an encoding for text, and often wrongly.
+    let charset = if guess.starts_with("text/") { "; charset=utf-8" } else { "" };
+    format!("{guess}{charset}")
+}

@@ -1,0 +1,87 @@
+//! From a request target to the name of a file below the server's root (RFC 9112 §3.2).
+
+use std::path::PathBuf;
+
+use percent_encoding::percent_decode_str;
+
+/// The path that `target` names, relative to the root; `None` if it can name no file
+/// there.
+///
+/// `/a%20b.txt?lang=en` names `a b.txt`: a query is no part of the name, and `%20` is a
+/// space. An absolute target, as `http://localhost/a.txt`, names the same as its path.
+/// `/` names the root itself, an empty path.
+pub fn file_path(target: &str) -> Option<PathBuf> {
+    let path = without_authority(target);
+    let path = path.split_once('?').map_or(path, |(path, _query)| path);
+    let path = path.strip_prefix('/')?;
+    // Decoded once, and only here. Whoever decodes twice turns %252e into a dot.
+    let path = percent_decode_str(path).decode_utf8().ok()?;
+    // NUL ends a name for the system calls, a backslash is a slash to some of them, and
+    // `..` leads up. None of them is in the name of a file that we would serve. What lies
+    // outside the root is kept out where the file is opened, whatever passes here.
+    if path.contains(['\0', '\\']) || path.split('/').any(|segment| segment == "..") {
+        return None;
+    }
+    Some(path.trim_start_matches('/').into())
+}
+
+/// The path and query of a target in absolute form, which a server must accept (RFC 9112
+/// §3.2.2).
+fn without_authority(target: &str) -> &str {
+    const SCHEME: &str = "http://";
+    let scheme = target.get(..SCHEME.len()).unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return target;
+    }
+    let rest = &target[SCHEME.len()..];
+    match rest.find(['/', '?']) {
+        Some(path) if rest[path..].starts_with('/') => &rest[path..],
+        _ => "/",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_names_a_file() {
+        for (target, path) in [
+            ("/", ""),
+            ("/index.html", "index.html"),
+            ("/a/b.txt", "a/b.txt"),
+            ("/a%20b.txt?c=d", "a b.txt"),
+            ("/gr%C3%BC%C3%9Fe.txt", "grüße.txt"),
+            ("//index.html", "index.html"),
+            ("/%252e%252e/x", "%2e%2e/x"),
+            ("http://localhost:6789/index.html", "index.html"),
+            ("HTTP://localhost", ""),
+            ("http://localhost?a=/b", ""),
+            ("/...", "..."),
+        ] {
+            assert_eq!(file_path(target), Some(path.into()), "{target}");
+        }
+    }
+
+    #[test]
+    fn no_way_leads_up() {
+        for target in [
+            "/..",
+            "/../secret",
+            "/a/../../secret",
+            "/%2e%2e/secret",
+            "/.%2E/secret",
+            "/a/%2e%2e%2fsecret",
+            "/..\\secret",
+            "/%5csecret",
+            "/index.html%00.png",
+            "/%ff",
+            "index.html",
+            "*",
+            "",
+            "http://localhost/../secret",
+        ] {
+            assert_eq!(file_path(target), None, "{target}");
+        }
+    }
+}
