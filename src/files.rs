@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
+use cap_fs_ext::OpenOptionsSyncExt;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 
@@ -41,12 +42,13 @@ impl Root {
     pub fn find(&self, path: &Path) -> io::Result<Option<Found>> {
         let mut options = OpenOptions::new();
         options.read(true);
-        // A named pipe would block until somebody writes to it.
-        #[cfg(unix)]
-        cap_std::fs::OpenOptionsExt::custom_flags(&mut options, O_NONBLOCK);
+        // Otherwise opening a named pipe would wait until somebody writes to it.
+        options.nonblock(true);
         let file = match self.0.open_with(path, &options) {
             Ok(file) => file.into_std(),
             Err(error) if is_scarcity(&error) => return Err(error),
+            // Not there, not ours to read, or not below the root: to the client that is
+            // all the same.
             Err(_) => return Ok(None),
         };
         let metadata = file.metadata()?;
@@ -56,6 +58,13 @@ impl Root {
         let (length, modified) = (metadata.len(), metadata.modified()?);
         Ok(Some(Found { file, length, modified }))
     }
+}
+
+/// Whether it is the process or the machine that has run out of something, here of file
+/// descriptors: no answer to the question whether the file is there.
+fn is_scarcity(error: &io::Error) -> bool {
+    // EMFILE and ENFILE have no kind of their own in std.
+    matches!(error.raw_os_error(), Some(23 | 24)) || error.kind() == io::ErrorKind::OutOfMemory
 }
 
 /// The `Content-Type` of a file by the extension of its name (RFC 9110 §8.3).

@@ -1,7 +1,8 @@
 //! Names to addresses, and the errors of sockets in words.
 
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::io::{self, Read};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
 
 use crate::cli::Failure;
 
@@ -53,6 +54,40 @@ pub fn cannot_listen(program: &str, address: SocketAddr, error: &io::Error) -> F
             failure.with_hint("ports below 1024 are for the administrator; take a higher one")
         }
         _ => failure,
+    }
+}
+
+/// How long, and how much, a client may go on sending behind its last answer.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 1 << 20;
+
+/// Ends a connection on which bytes of the client may still be under way.
+///
+/// A close(2) with bytes unread sends RST, and RST makes the client's kernel throw away
+/// what it has not read yet: our answer. So we first say that no more will come from us,
+/// and read what the client still sends, for a while (RFC 9112 §9.6).
+///
+/// # Errors
+/// The connection ended in disorder meanwhile.
+pub fn close_gently(mut stream: &TcpStream) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    let deadline = Instant::now() + LINGER;
+    let (mut buffer, mut left) = ([0; 4096], LINGER_BYTES);
+    loop {
+        let time = deadline.saturating_duration_since(Instant::now());
+        if time.is_zero() || left == 0 {
+            return Ok(());
+        }
+        stream.set_read_timeout(Some(time))?;
+        match stream.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => left = left.saturating_sub(length),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => return Ok(()),
+                io::ErrorKind::Interrupted => {}
+                _ => return Err(error),
+            },
+        }
     }
 }
 
