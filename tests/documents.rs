@@ -18,7 +18,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use support::executables::root;
-use support::program::{Launch, Server};
+use support::program::{Launch, ReadyLine, Server};
 use support::story::Promise;
 use support::terminal::Terminal;
 use support::{Seen, handout, promise, tcp, udp};
@@ -29,11 +29,9 @@ const SHOWN_PORT: &str = "12000";
 /// Behind these the person at the terminal types.
 const PROMPTS: &[&str] = &["Input lowercase sentence: "];
 
-/// Servers and their ready lines up to the address.
-const SERVERS: &[(&str, &str)] = &[
-    ("udp_server", "The server is ready to receive on "),
-    ("tcp_server", "The server is ready to receive on "),
-];
+/// Servers and their ready lines.
+const SERVERS: &[(&str, ReadyLine)] =
+    &[("udp_server", ReadyLine::READY_TO_RECEIVE), ("tcp_server", ReadyLine::READY_TO_RECEIVE)];
 
 /// Clients, with the server that each asks.
 const CLIENTS: &[(&str, &str)] = &[("udp_client", "udp_server"), ("tcp_client", "tcp_server")];
@@ -149,8 +147,9 @@ fn start_server(block: &Block) -> Server {
     );
     let mut arguments = vec!["0"];
     arguments.extend(call.arguments.iter().map(String::as_str));
-    let server = support::server(name, &arguments, ready);
-    let line = format!("{ready}{}", server.address).replace(&server.port(), SHOWN_PORT);
+    let server = support::server(name, &arguments, *ready);
+    let line =
+        format!("{}{}", ready.before, server.address).replace(&server.port(), SHOWN_PORT);
     assert_eq!(step.shown, [line], "{}: the ready line", block.place);
     server
 }
@@ -297,8 +296,9 @@ impl Call {
         let length = rest.find(['|', '<', '>', ';']).unwrap_or(rest.len());
         let mut words = shell_words(rest[BEFORE.len()..length].trim_end()).into_iter();
         let name = words.next()?;
-        let known = SERVERS.iter().chain(CLIENTS).map(|(name, _)| *name);
-        let program = known.into_iter().find(|known| *known == name)?;
+        let servers = SERVERS.iter().map(|(name, _)| *name);
+        let mut known = servers.chain(CLIENTS.iter().map(|(name, _)| *name));
+        let program = known.find(|known| *known == name)?;
         let arguments = words.skip_while(|word| word == "--").collect();
         Some(Self { program, arguments, start, end: start + length })
     }

@@ -8,13 +8,13 @@ use nix::sys::signal::Signal;
 use support::asking::{Answering, Asking};
 use support::first::First;
 use support::manners::{self, Over, ServerProgram};
-use support::program::{Ended, Launch, Server};
+use support::program::{Ended, Launch, ReadyLine, Server};
 use support::udp::{ClosedPort, Listening};
 use support::{Promise, Seen, client, handout, promise, seed, sockets};
 
 static SERVER: ServerProgram = ServerProgram {
     name: "udp_server",
-    ready: "The server is ready to receive on ",
+    ready: ReadyLine::READY_TO_RECEIVE,
     default_port: 12000,
     over: Over::Udp,
     first: First::new(

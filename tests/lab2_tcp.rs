@@ -8,14 +8,14 @@ use nix::sys::signal::Signal;
 use support::asking::{Answering, Asking};
 use support::first::First;
 use support::manners::{self, Over, ServerProgram};
-use support::program::{Ended, Server};
+use support::program::{Ended, ReadyLine, Server};
 use support::tcp::{Busy, ClosedPort, Listening, Peer};
 use support::terminal::Terminal;
 use support::{PATIENCE, Promise, Seen, client, handout, promise, seed, sockets};
 
 static SERVER: ServerProgram = ServerProgram {
     name: "tcp_server",
-    ready: "The server is ready to receive on ",
+    ready: ReadyLine::READY_TO_RECEIVE,
     default_port: 12000,
     over: Over::Tcp,
     first: First::new(

@@ -109,7 +109,7 @@ const EXHIBITS: &[Exhibit] = &[
         program: "udp_server",
         mistake: "the ready line has a name for an address",
         check: "the_server_says_where_it_receives_and_answers_in_uppercase",
-        told: "the socket's address, as 127.0.0.1:12000",
+        told: "comes ADDR:PORT, with the socket's address",
     },
     Exhibit {
         name: "ignores-signals",

@@ -26,6 +26,16 @@ places! {
     ENDS = "labs/2-tcp-uppercase/README.md#24-how-a-connection-ends";
     /// Lab 2: full buffers in both directions.
     BUFFERS = "labs/2-tcp-uppercase/README.md#25-buffers-fill-up";
+    /// Lab 3: where a request ends.
+    HEAD = "labs/3-web-server/README.md#31-where-a-request-ends";
+    /// Lab 3: what a request line says.
+    REQUEST_LINE = "labs/3-web-server/README.md#32-what-a-request-says";
+    /// Lab 3: which file a target names.
+    BELOW_ROOT = "labs/3-web-server/README.md#33-a-file-and-nothing-outside-the-root";
+    /// Lab 3: the answer's head and its length.
+    ANSWER = "labs/3-web-server/README.md#34-the-answer";
+    /// Lab 3: one request after another.
+    ONE_AT_A_TIME = "labs/3-web-server/README.md#35-one-at-a-time";
     /// Lab 2: nobody listens.
     REFUSED = "labs/2-tcp-uppercase/README.md#23-connecting";
 }

@@ -5,6 +5,7 @@
 //! - [`program`]: starting a program, and owning it with all its descendants;
 //! - [`executables`]: where programs come from, and how they are built;
 //! - [`tcp`], [`udp`]: the peers that talk to it;
+//! - [`http`]: requests, and answers taken apart;
 //! - [`terminal`]: a pseudo-terminal, for what only a person would see;
 //! - [`first`]: the check that a program must pass before its others say anything;
 //! - [`manners`]: the checks of what every program of the kit promises;
@@ -20,6 +21,7 @@ pub mod bytes;
 pub mod executables;
 pub mod first;
 pub mod handout;
+pub mod http;
 pub mod manners;
 pub mod program;
 pub mod record;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::first::First;
-use crate::program::{Ended, Launch, Server, complete};
+use crate::program::{Ended, Launch, ReadyLine, Server, complete};
 use crate::story::{Promise, Seen};
 use crate::{PATIENCE, bytes, handout, promise, server, sockets};
 use nix::fcntl::{Flock, FlockArg};
@@ -18,8 +18,8 @@ use nix::sys::signal::Signal;
 pub struct ServerProgram {
     /// Its name.
     pub name: &'static str,
-    /// Its ready line up to the address.
-    pub ready: &'static str,
+    /// Its ready line.
+    pub ready: ReadyLine,
     /// The port it takes when none is given.
     pub default_port: u16,
     /// Whether a port is one of UDP or of TCP.
@@ -273,7 +273,7 @@ pub fn a_foreign_address_is_an_error(program: &ServerProgram) {
 
 /// It did not say that it is ready.
 fn not_ready(end: &Ended, program: &ServerProgram, promise: &Promise) {
-    if bytes::text(&end.stdout).contains(program.ready.trim()) {
+    if bytes::text(&end.stdout).contains(program.ready.before.trim()) {
         promise.broken_because(
             Seen::Stdout,
             format!("its ready line came: {}", bytes::show(&end.stdout, 70)),

@@ -202,10 +202,35 @@ pub fn client(name: &'static str, arguments: &[&str]) -> Running {
     Launch::new(name, arguments).start()
 }
 
+/// How a server says that it is ready.
+#[derive(Clone, Copy)]
+pub struct ReadyLine {
+    /// The line up to the address.
+    pub before: &'static str,
+    /// The rest of the line, with ADDR and PORT.
+    pub form: &'static str,
+    /// Reads the rest of the line.
+    pub address: fn(&str) -> Option<SocketAddr>,
+}
+
+impl ReadyLine {
+    /// `The server is ready to receive on ADDR:PORT`
+    pub const READY_TO_RECEIVE: Self = Self {
+        before: "The server is ready to receive on ",
+        form: "ADDR:PORT",
+        address: |rest| rest.parse().ok(),
+    };
+
+    /// `Ready to serve on http://ADDR:PORT/`
+    pub const READY_TO_SERVE: Self = Self {
+        before: "Ready to serve on http://",
+        form: "ADDR:PORT/",
+        address: |rest| rest.strip_suffix('/')?.parse().ok(),
+    };
+}
+
 /// Starts a server and waits until it says that it is ready, which must be true.
-///
-/// `ready` is its ready line up to the address.
-pub fn server(name: &'static str, arguments: &[&str], ready: &str) -> Server {
+pub fn server(name: &'static str, arguments: &[&str], ready: ReadyLine) -> Server {
     Launch::new(name, arguments).start().ready(ready)
 }
 
@@ -325,7 +350,7 @@ impl Running {
     }
 
     /// As [`Running::ready`]; how it ended if it did so instead.
-    pub fn ready_or_ended(self, ready: &str) -> Result<Server, Ended> {
+    pub fn ready_or_ended(self, ready: ReadyLine) -> Result<Server, Ended> {
         let stdout = &self.process.stdout;
         stdout.wait_for(START, |bytes| bytes.contains(&b'\n').then_some(()));
         if stdout.ended()
@@ -337,24 +362,24 @@ impl Running {
     }
 
     /// Waits for the ready line, and on Linux for the socket that it promises.
-    pub fn ready(self, ready: &str) -> Server {
+    pub fn ready(self, ready: ReadyLine) -> Server {
         let promise = promise(format!(
-            "`{}` prints `{ready}ADDR:PORT` on stdout at once, with its real address",
-            self.command()
+            "`{}` prints `{}{}` on stdout at once, with its real address",
+            self.command(),
+            ready.before,
+            ready.form
         ))
         .try_it(self.command())
         .read(handout::EVERY_PROGRAM);
-        let line = self.line_that_begins(ready, &promise);
-        let address = &line[ready.len()..];
-        let Ok(address) = address.parse::<SocketAddr>() else {
+        let line = self.line_that_begins(ready.before, &promise);
+        let Some(address) = (ready.address)(&line[ready.before.len()..]) else {
             promise.broken_because(
                 Seen::Stdout,
                 format!("its first line is `{}`", quote(line.as_bytes())),
-                Some(
-                    "after the words comes the socket's address, as 127.0.0.1:12000 or \
-                      [::1]:12000, and nothing else"
-                        .to_owned(),
-                ),
+                Some(format!(
+                    "after these words comes {}, with the socket's address",
+                    ready.form
+                )),
             );
         };
         if address.port() == 0 {

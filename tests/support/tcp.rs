@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -219,14 +219,15 @@ impl Peer {
         client.keep(self);
     }
 
-    /// All that still comes, up to the end of the connection or `limit`.
-    pub fn rest(&mut self, limit: Duration) -> Vec<u8> {
-        let until = Instant::now() + limit;
+    /// All that still comes while nothing takes longer than `limit`, and whether the
+    /// connection then ended.
+    pub fn read_to_the_end(&mut self, limit: Duration) -> (Vec<u8>, bool) {
         let (mut all, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
         loop {
-            match self.read_some(&mut buffer, until.saturating_duration_since(Instant::now())) {
+            match self.read_some(&mut buffer, limit) {
                 Ok(length) if length > 0 => all.extend_from_slice(&buffer[..length]),
-                _ => return all,
+                Ok(_) | Err(Stop::End | Stop::Reset) => return (all, true),
+                Err(_) => return (all, false),
             }
         }
     }
@@ -252,6 +253,16 @@ impl Peer {
             let _ = self.stream.shutdown(Shutdown::Both);
             sending.wait_until_ended();
         }
+    }
+
+    /// Our address, as the program under test sees it.
+    pub fn address(&self) -> SocketAddr {
+        self.stream.local_addr().unwrap_or_else(|error| broken_machine(&error))
+    }
+
+    /// Whether there is something to read, or the end, within `limit`.
+    pub fn has_something(&self, limit: Duration) -> bool {
+        is_readable(self.stream.as_fd(), limit)
     }
 
     /// Reads up to `most` bytes; fails as [`Peer::expect`] on silence.
@@ -499,7 +510,7 @@ impl Listening {
     pub fn expect_no_bytes(&self, promise: &Promise) {
         while self.someone_is_there(Duration::from_millis(1)) {
             let Ok((stream, from)) = self.listener.accept() else { return };
-            let bytes = Peer::on(stream, Side::Server, from).rest(A_MOMENT);
+            let bytes = Peer::on(stream, Side::Server, from).read_to_the_end(A_MOMENT).0;
             if !bytes.is_empty() {
                 promise.broken(Seen::More, format!("it sent {}", bytes::show(&bytes, 60)));
             }
@@ -507,9 +518,7 @@ impl Listening {
     }
 
     fn someone_is_there(&self, limit: Duration) -> bool {
-        let mut descriptors = [PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)];
-        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
-        poll(&mut descriptors, limit).is_ok_and(|ready| ready > 0)
+        is_readable(self.listener.as_fd(), limit)
     }
 }
 
@@ -583,6 +592,12 @@ impl Busy {
         };
         start().unwrap_or_else(|error| broken_machine(&error))
     }
+}
+
+fn is_readable(descriptor: BorrowedFd<'_>, limit: Duration) -> bool {
+    let mut descriptors = [PollFd::new(descriptor, PollFlags::POLLIN)];
+    let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+    poll(&mut descriptors, limit).is_ok_and(|ready| ready > 0)
 }
 
 fn new_socket(ip: IpAddr) -> io::Result<Socket> {

@@ -1,0 +1,785 @@
+//! Lab 3: a web server that serves one request on one connection at a time. The checks of
+//! `web_server`; what it promises is in `labs/3-web-server/README.md`.
+
+#![expect(clippy::expect_used, reason = "a site that cannot be made fails its check")]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use support::first::First;
+use support::http::{Answer, answer_to_the_end, ask, get};
+use support::manners::{self, Over, ServerProgram};
+use support::program::{Launch, ReadyLine, Server};
+use support::{PATIENCE, Promise, Seen, bytes, handout, promise, seed};
+use tempfile::TempDir;
+
+static SERVER: ServerProgram = ServerProgram {
+    name: "web_server",
+    ready: ReadyLine::READY_TO_SERVE,
+    default_port: 6789,
+    over: Over::Tcp,
+    first: First::new(
+        "web_server",
+        "the_server_says_where_it_serves_and_serves_a_file",
+        server_says_where_it_serves_and_serves_a_file,
+    ),
+};
+
+const HELLO: &[u8] = b"<!doctype html><title>Hello</title><p>Hello, World!\n";
+const NOT_FOUND_PAGE: &[u8] = b"<!doctype html><title>404</title><p>There is nothing here.\n";
+const SECRET: &str = "the secret outside the root";
+
+/// A folder with a site in `www`, and things outside of it that nobody may see.
+struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        let site = Self { folder };
+        fs::create_dir(site.root()).expect("www is made");
+        site.file("HelloWorld.html", HELLO);
+        site.file("filenotfound.html", NOT_FOUND_PAGE);
+        site
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("www")
+    }
+
+    fn file(&self, name: &str, contents: &[u8]) -> &Self {
+        fs::write(self.root().join(name), contents).expect("a file is written");
+        self
+    }
+
+    /// A file beside the root.
+    fn secret(&self, name: &str) -> &Self {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder is made");
+        fs::write(path, SECRET).expect("a file is written");
+        self
+    }
+
+    fn serve(&self, more: &[&str]) -> Server {
+        SERVER.first.must_pass();
+        self.serve_first(more)
+    }
+
+    fn serve_first(&self, more: &[&str]) -> Server {
+        let root = self.root();
+        let root = root.to_str().expect("a name in UTF-8");
+        SERVER.start_first(&[&["--root", root], more].concat())
+    }
+}
+
+// What is served
+
+#[test]
+fn the_server_says_where_it_serves_and_serves_a_file() {
+    server_says_where_it_serves_and_serves_a_file();
+}
+
+fn server_says_where_it_serves_and_serves_a_file() {
+    let site = Site::new();
+    let server = site.serve_first(&[]);
+    let answer = ask(&server, &get("/HelloWorld.html"), &exact());
+    answer.status("200 OK", &exact()).body(HELLO, &exact());
+}
+
+#[test]
+fn a_file_comes_with_its_exact_bytes() {
+    let site = Site::new();
+    let every_byte: Vec<u8> = (0..=255).collect();
+    let random = seed::random_bytes(&mut seed::random(), 100_003);
+    let files: [(&str, &[u8]); 6] = [
+        ("empty.txt", b""),
+        ("one.txt", b"1"),
+        ("crlf.txt", b"one\r\ntwo\nthree\r\n\r\n"),
+        ("utf8.txt", "Grüße, こんにちは 👋\n".as_bytes()),
+        ("every.bin", &every_byte),
+        ("picture.png", &random),
+    ];
+    for (name, contents) in files {
+        site.file(name, contents);
+    }
+    let server = site.serve(&[]);
+    for (name, contents) in files {
+        let answer = ask(&server, &get(&format!("/{name}")), &exact());
+        answer.status("200", &exact()).body(contents, &exact());
+    }
+}
+
+#[test]
+fn a_file_of_100_mebibytes_comes_whole() {
+    let site = Site::new();
+    let letters = seed::random_letters(&mut seed::random(), 100 << 20);
+    site.file("large.bin", &letters);
+    let server = site.serve(&[]);
+    let answer = ask(&server, &get("/large.bin"), &exact());
+    answer.status("200", &exact()).body(&letters, &exact());
+}
+
+#[test]
+fn a_client_that_reads_slowly_gets_all() {
+    let site = Site::new();
+    let letters = seed::random_letters(&mut seed::random(), 16 << 20);
+    site.file("large.bin", &letters);
+    let server = site.serve(&["--timeout", "1"]);
+    let promise = exact();
+    let mut client = server.connect(&promise);
+    client.send(&get("/large.bin"), &promise);
+    // Longer than the time for a head: it does not apply to an answer that is under way.
+    if let Some(end) = server.running.ended_within(Duration::from_millis(1500)) {
+        promise.broken(Seen::Ended, end.told());
+    }
+    let answer = answer_to_the_end(&mut client, PATIENCE, &promise);
+    answer.status("200", &promise).body(&letters, &promise);
+}
+
+#[test]
+fn the_head_tells_what_the_body_is() {
+    let site = Site::new();
+    site.file("a.txt", b"text")
+        .file("a.png", b"png")
+        .file("A.JPG", b"jpg")
+        .file("a.css", b"css");
+    let server = site.serve(&[]);
+    for (target, media_type) in [
+        ("/HelloWorld.html", "text/html"),
+        ("/a.txt", "text/plain"),
+        ("/a.png", "image/png"),
+        ("/A.JPG", "image/jpeg"),
+        ("/a.css", "text/css"),
+    ] {
+        let promise =
+            promise(format!("the answer for {target} says Content-Type: {media_type}"))
+                .read(handout::ANSWER);
+        let answer = ask(&server, &get(target), &promise);
+        let said = answer.status("200", &promise).field("Content-Type", &promise);
+        if !said.starts_with(media_type) {
+            promise.broken(Seen::Other, format!("Content-Type: {said}"));
+        }
+        closes_and_is_dated(&answer, &promise);
+    }
+}
+
+#[test]
+fn head_gets_the_same_without_the_body() {
+    let site = Site::new();
+    let server = site.serve(&[]);
+    let promise = promise("HEAD is answered like GET, without the body")
+        .cause(&[Seen::Part, Seen::Other], "Content-Length is what GET would have sent")
+        .read(handout::ANSWER);
+    for (target, status, body) in
+        [("/HelloWorld.html", "200", HELLO), ("/nowhere.html", "404", NOT_FOUND_PAGE)]
+    {
+        let request = format!("HEAD {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let answer = ask(&server, request.as_bytes(), &promise);
+        answer.status(status, &promise);
+        let announced = answer.field("Content-Length", &promise);
+        if announced != body.len().to_string() {
+            promise.broken(Seen::Other, format!("Content-Length: {announced}"));
+        }
+        if !answer.body.is_empty() {
+            promise
+                .broken(Seen::More, format!("a body came: {}", bytes::show(&answer.body, 40)));
+        }
+        closes_and_is_dated(&answer, &promise);
+    }
+}
+
+#[test]
+fn what_is_not_there_gets_the_page_for_it() {
+    let site = Site::new();
+    fs::create_dir(site.root().join("folder")).expect("a folder is made");
+    let server = site.serve(&[]);
+    let promise = promise("what is no file gets 404 with filenotfound.html as its body")
+        .cause(&[Seen::Status], "a folder is no file; / is none either in this lab")
+        .read(handout::BELOW_ROOT);
+    for target in
+        ["/nowhere.html", "/", "/folder", "/folder/", "/HelloWorld.html/x", "/helloworld"]
+    {
+        let answer = ask(&server, &get(target), &promise);
+        answer.status("404 Not Found", &promise).body(NOT_FOUND_PAGE, &promise);
+        closes_and_is_dated(&answer, &promise);
+    }
+}
+
+#[test]
+fn without_that_page_a_few_words_do() {
+    let site = Site::new();
+    fs::remove_file(site.root().join("filenotfound.html")).expect("a file is removed");
+    let server = site.serve(&[]);
+    let promise = promise("without filenotfound.html a 404 says `File not found`")
+        .read(handout::BELOW_ROOT);
+    let answer = ask(&server, &get("/nowhere.html"), &promise);
+    answer.status("404 Not Found", &promise);
+    if !bytes::text(&answer.body).contains("File not found") {
+        promise.broken(Seen::Other, format!("the body is {}", bytes::show(&answer.body, 60)));
+    }
+}
+
+#[test]
+fn a_file_that_changes_is_served_as_it_is() {
+    let site = Site::new();
+    let server = site.serve(&[]);
+    for contents in [&b"first"[..], b"second, longer", b"3"] {
+        site.file("changing.txt", contents);
+        let answer = ask(&server, &get("/changing.txt"), &exact());
+        answer.status("200", &exact()).body(contents, &exact());
+    }
+}
+
+// How a request may come
+
+#[test]
+fn a_request_may_come_in_any_pieces() {
+    let site = Site::new();
+    let server = site.serve(&[]);
+    let promise = promise("a request that comes in pieces is answered once it is whole")
+        .cause(
+            &[Seen::Status, Seen::Closed, Seen::Reset],
+            "one read was taken for the whole request: read until the empty line is there",
+        )
+        .cause(&[Seen::Nothing], "the end of the head (CR LF CR LF) may come in two reads")
+        .read(handout::HEAD);
+    let request = get("/HelloWorld.html");
+    let end = request.len();
+    // Byte by byte; in the middle of the request line, and at each place of CR LF CR LF.
+    let bytewise: Vec<usize> = (1..end).collect();
+    for cuts in [&bytewise[..], &[2], &[20], &[end - 3], &[end - 2], &[end - 1]] {
+        let mut client = server.connect(&promise);
+        let mut start = 0;
+        for cut in cuts.iter().chain([&end]) {
+            client.send(&request[start..*cut], &promise);
+            start = *cut;
+            if *cut < end && cuts.len() == 1 {
+                // Time enough for the server to read this much alone.
+                client.expect_still_open(Duration::from_millis(60), &promise);
+            }
+        }
+        let answer = answer_to_the_end(&mut client, PATIENCE, &promise);
+        answer.status("200", &promise).body(HELLO, &promise);
+    }
+}
+
+#[test]
+fn a_bare_line_feed_ends_a_line_too() {
+    let site = Site::new();
+    let server = site.serve(&[]);
+    let promise = promise("lines that end in LF alone, as nc sends them, are read")
+        .cause(&[Seen::Nothing], "the server waits for CR LF: a bare LF ends a line too")
+        .try_it("printf 'GET /HelloWorld.html HTTP/1.1\\n\\n' | nc localhost 6789")
+        .read(handout::HEAD);
+    for request in [
+        "GET /HelloWorld.html HTTP/1.1\nHost: localhost\n\n",
+        "GET /HelloWorld.html HTTP/1.1\r\nHost: localhost\n\r\n",
+        "\r\nGET /HelloWorld.html HTTP/1.1\r\n\r\n",
+        "\nGET /HelloWorld.html HTTP/1.0\n\n",
+    ] {
+        ask(&server, request.as_bytes(), &promise)
+            .status("200", &promise)
+            .body(HELLO, &promise);
+    }
+}
+
+#[test]
+fn a_target_may_have_a_query_and_escapes() {
+    let site = Site::new();
+    site.file("two words.txt", b"two words").file("größe.txt", b"size");
+    let server = site.serve(&[]);
+    let promise =
+        promise("a query is no part of the name, %20 is a space, a full URL names its path")
+            .read(handout::REQUEST_LINE);
+    for (target, body) in [
+        ("/HelloWorld.html?a=b&c", HELLO),
+        ("/Hello%57orld.html", HELLO),
+        ("/two%20words.txt", b"two words"),
+        ("/gr%C3%B6%c3%9fe.txt", b"size"),
+        ("http://localhost/HelloWorld.html", HELLO),
+        ("http://other.example:99/HelloWorld.html?x", HELLO),
+    ] {
+        ask(&server, &get(target), &promise).status("200", &promise).body(body, &promise);
+    }
+}
+
+#[test]
+fn a_request_without_host_is_served_here() {
+    let site = Site::new();
+    let server = site.serve(&[]);
+    let promise =
+        promise("this server does not ask for a Host field").read(handout::REQUEST_LINE);
+    for request in
+        ["GET /HelloWorld.html HTTP/1.1\r\n\r\n", "GET /HelloWorld.html HTTP/1.0\r\n\r\n"]
+    {
+        ask(&server, request.as_bytes(), &promise)
+            .status("200", &promise)
+            .body(HELLO, &promise);
+    }
+}
+
+#[test]
+fn what_is_no_request_is_told_why() {
+    let site = Site::new();
+    let server = site.serve(&[]);
+    let promise =
+        promise("what is no HTTP request gets 400 Bad Request, and words that say why")
+            .cause(
+                &[Seen::Closed, Seen::Reset],
+                "the server crashed or gave up: answer, then close",
+            )
+            .read(handout::REQUEST_LINE);
+    for request in [
+        "GET /HelloWorld.html HTTP:/1.1\r\n\r\n",
+        "GET /HelloWorld.html\r\n\r\n",
+        "GET\r\n\r\n",
+        "hello\r\n\r\n",
+        "\n\n",
+        "\r\n\r\n",
+        "GET /HelloWorld.html HTTP/one\r\n\r\n",
+        "GET /Hello World.html HTTP/1.1\r\n\r\n",
+        "POST /HelloWorld.html HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+        "DELETE /HelloWorld.html HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "get /HelloWorld.html HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ] {
+        let answer = ask(&server, request.as_bytes(), &promise);
+        answer.status("400 Bad Request", &promise);
+        if answer.body.len() < 4 {
+            promise.broken(
+                Seen::Part,
+                format!("the body says nothing: {}", bytes::show(&answer.body, 40)),
+            );
+        }
+        answer.body(&answer.body, &promise);
+        closes_and_is_dated(&answer, &promise);
+    }
+}
+
+#[test]
+fn another_version_of_http_is_refused() {
+    let site = Site::new();
+    let server = site.serve(&[]);
+    let promise =
+        promise("an HTTP version other than 1.x gets 505").read(handout::REQUEST_LINE);
+    for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/3.1"] {
+        let request = format!("GET /HelloWorld.html {version}\r\nHost: localhost\r\n\r\n");
+        ask(&server, request.as_bytes(), &promise).status("505", &promise);
+    }
+}
+
+#[test]
+fn a_head_without_end_is_given_up_with_an_explanation() {
+    let site = Site::new();
+    let server = site.serve(&["--timeout", "0.4"]);
+    let promise = promise("a head that does not end within --timeout gets 408, and words that say what was missing")
+        .cause(&[Seen::Nothing, Seen::StillOpen], "the server waits for ever: no other client is served meanwhile")
+        .cause(&[Seen::Closed], "the connection was closed without an answer")
+        .try_it("printf 'GET /HelloWorld.html' | nc localhost 6789")
+        .read(handout::HEAD);
+    for request in [
+        "GET /HelloWorld.html",
+        "GET /HelloWorld.html HTTP/1.1\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n",
+    ] {
+        let answer = ask(&server, request.as_bytes(), &promise);
+        answer.status("408 Request Timeout", &promise);
+        if answer.body.len() < 4 {
+            promise.broken(Seen::Part, "the body does not say what was missing");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_drips_is_given_up_too() {
+    let site = Site::new();
+    let server = site.serve(&["--timeout", "0.5"]);
+    let promise = promise(
+        "the timeout is for the whole head: a client that sends a byte now and then gets 408",
+    )
+    .cause(
+        &[Seen::StillOpen],
+        "each byte starts the time anew: the limit is for the whole head",
+    )
+    .read(handout::HEAD);
+    let mut client = server.connect(&promise);
+    let mut waited = 0;
+    while !client.has_something(Duration::from_millis(100)) {
+        waited += 1;
+        if waited > 40 {
+            promise.broken(Seen::StillOpen, "after 4 s there was no answer");
+        }
+        let _ = client.try_send(b"G");
+    }
+    let (all, _) = client.read_to_the_end(PATIENCE);
+    Answer::of(&all, &promise).status("408", &promise);
+}
+
+#[test]
+fn a_head_that_is_broken_off_is_a_bad_request() {
+    let site = Site::new();
+    let server = site.serve(&[]);
+    let promise = promise("a head that the client breaks off by closing its side gets 400")
+        .cause(&[Seen::Status], "no more bytes will come: that is no timeout")
+        .read(handout::HEAD);
+    let mut client = server.connect(&promise);
+    client.send(b"GET /HelloWorld.html HTTP/1.1\r\nHost", &promise);
+    client.half_close();
+    answer_to_the_end(&mut client, PATIENCE, &promise).status("400", &promise);
+}
+
+#[test]
+fn a_head_may_be_long_but_not_too_long() {
+    let site = Site::new();
+    let server = site.serve(&[]);
+    let promise = promise("a head of up to 8,192 bytes is read, a longer one gets 431")
+        .cause(&[Seen::Reset], "the connection was closed with bytes of the client unread: that sends RST, and the answer is lost")
+        .read(handout::HEAD);
+    let request = |length: usize| {
+        let (start, end) = ("GET /HelloWorld.html HTTP/1.1\r\nX: ", "\r\n\r\n");
+        format!("{start}{}{end}", "x".repeat(length - start.len() - end.len()))
+    };
+    ask(&server, request(8192).as_bytes(), &promise).status("200", &promise);
+    for length in [8193, 9000, 100_000] {
+        ask(&server, request(length).as_bytes(), &promise).status("431", &promise);
+    }
+    // One that never ends, too.
+    let mut client = server.connect(&promise);
+    let _ = client.try_send(&[&b"GET /"[..], &vec![b'x'; 50_000]].concat());
+    answer_to_the_end(&mut client, PATIENCE, &promise).status("431", &promise);
+}
+
+// What must not be served
+
+#[test]
+fn there_is_no_way_out_of_the_root() {
+    let site = Site::new();
+    site.secret("secret.txt").secret("www-private/secret.txt").secret("wwwsecret.txt");
+    let outside = site.folder.path().join("secret.txt");
+    symlink(&outside, site.root().join("link.txt")).expect("a link is made");
+    symlink(site.folder.path(), site.root().join("up")).expect("a link is made");
+    symlink("../secret.txt", site.root().join("relative.txt")).expect("a link is made");
+    site.file("index.html", b"index");
+    let absolute = outside.to_str().expect("a name in UTF-8").to_owned();
+    let server = site.serve(&[]);
+    let promise = promise(
+        "no request is answered with a byte from outside the root: 404 or 400",
+    )
+    .cause(
+        &[Seen::Other],
+        "the target was joined to the root as it is: decode it once, refuse .., and open the \
+             file in a way that cannot leave the root, not even through a symbolic link",
+    )
+    .read(handout::BELOW_ROOT);
+    for target in [
+        "/../secret.txt",
+        "/../../../../../../../../etc/hostname",
+        "/a/../../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/%2E%2E%2Fsecret.txt",
+        "/..%2fsecret.txt",
+        "/.%2e/secret.txt",
+        "/%252e%252e/secret.txt",
+        "/..\\secret.txt",
+        "/..%5csecret.txt",
+        "/..%c0%afsecret.txt",
+        "/../www-private/secret.txt",
+        "/../wwwsecret.txt",
+        "/link.txt",
+        "/relative.txt",
+        "/up/secret.txt",
+        "//secret.txt",
+        "/HelloWorld.html%00.png",
+        "/%00",
+        "../secret.txt",
+        "http://localhost/../secret.txt",
+        absolute.as_str(),
+        &format!("/{absolute}"),
+        &format!("//{absolute}"),
+    ] {
+        let answer = ask(&server, &get(target), &promise);
+        if bytes::text(&answer.body).contains(SECRET) || answer.status_line.contains(" 200 ") {
+            promise.broken(Seen::Other, format!("GET {target} got {}", answer.status_line));
+        }
+        if !(answer.status_line.contains(" 404") || answer.status_line.contains(" 400")) {
+            promise.broken(Seen::Status, format!("GET {target} got {}", answer.status_line));
+        }
+    }
+}
+
+#[test]
+fn a_link_within_the_root_is_served() {
+    let site = Site::new();
+    symlink("HelloWorld.html", site.root().join("inside.html")).expect("a link is made");
+    let server = site.serve(&[]);
+    ask(&server, &get("/inside.html"), &exact()).status("200", &exact()).body(HELLO, &exact());
+}
+
+#[test]
+fn a_named_pipe_does_not_stop_the_server() {
+    let site = Site::new();
+    nix::unistd::mkfifo(&site.root().join("pipe.txt"), Mode::S_IRWXU).expect("a pipe is made");
+    let server = site.serve(&[]);
+    let promise = promise("a named pipe is no file: 404, at once")
+        .cause(&[Seen::Nothing], "opening a named pipe waits until somebody writes to it")
+        .read(handout::BELOW_ROOT);
+    ask(&server, &get("/pipe.txt"), &promise).status("404", &promise);
+}
+
+// One at a time
+
+#[test]
+fn requests_are_served_one_at_a_time_and_in_order() {
+    let site = Site::new();
+    let server = site.serve(&[]);
+    let promise = promise("the second client is answered after the first, not before")
+        .cause(
+            &[Seen::More],
+            "this server serves one connection at a time; many at once come in lab 5",
+        )
+        .cause(
+            &[Seen::Nothing, Seen::Closed, Seen::Reset],
+            "the second client waits in the backlog until it is accepted",
+        )
+        .read(handout::ONE_AT_A_TIME);
+    let request = get("/HelloWorld.html");
+    let mut first = server.connect(&promise);
+    first.send(&request[..10], &promise);
+    let mut second = server.connect(&promise);
+    second.send(&request, &promise);
+    second.expect_still_open(Duration::from_millis(300), &promise);
+    first.send(&request[10..], &promise);
+    answer_to_the_end(&mut first, PATIENCE, &promise).status("200", &promise);
+    answer_to_the_end(&mut second, PATIENCE, &promise).status("200", &promise);
+}
+
+#[test]
+fn clients_that_leave_or_reset_change_nothing() {
+    let site = Site::new();
+    site.file("large.bin", &vec![b'x'; 16 << 20]);
+    let server = site.serve(&[]);
+    let promise = promise("a client that leaves at any point changes nothing for the next")
+        .cause(
+            &[Seen::Refused, Seen::Reset, Seen::Nothing],
+            "the error of one connection ended the server",
+        )
+        .read(handout::ONE_AT_A_TIME);
+    let still_served = || {
+        let answer = ask(&server, &get("/HelloWorld.html"), &promise);
+        answer.status("200", &promise);
+    };
+    // A browser's connection in advance, which is never used.
+    drop(server.connect(&promise));
+    still_served();
+    server.connect(&promise).reset();
+    still_served();
+    for request in [&b"GET /Hello"[..], &get("/HelloWorld.html"), &get("/large.bin")] {
+        let mut client = server.connect(&promise);
+        client.send(request, &promise);
+        client.reset();
+        still_served();
+        let mut client = server.connect(&promise);
+        client.send(request, &promise);
+        drop(client);
+        still_served();
+    }
+    // In the middle of a large answer.
+    let mut client = server.connect(&promise);
+    client.send(&get("/large.bin"), &promise);
+    client.read(1000, PATIENCE);
+    client.reset();
+    still_served();
+}
+
+#[test]
+fn once_ends_after_one_answer() {
+    let site = Site::new();
+    let server = site.serve(&["--once"]);
+    let promise = promise("with --once the server exits after one request, status 0")
+        .read(handout::ONE_AT_A_TIME);
+    ask(&server, &get("/HelloWorld.html"), &promise)
+        .status("200", &promise)
+        .body(HELLO, &promise);
+    server.running.ended(&promise).status(0, &promise);
+}
+
+#[test]
+fn so_many_requests_are_answered_and_no_more() {
+    let site = Site::new();
+    let server = site.serve(&["--requests", "3"]);
+    let promise = promise("with --requests 3 the server exits after three requests, status 0")
+        .cause(&[Seen::Refused], "a request that gets an error is answered too")
+        .read(handout::ONE_AT_A_TIME);
+    for target in ["/HelloWorld.html", "/nowhere", "/HelloWorld.html"] {
+        if let Some(end) = server.running.ended_within(Duration::from_millis(50)) {
+            promise.broken(Seen::Ended, end.told());
+        }
+        ask(&server, &get(target), &promise);
+    }
+    server.running.ended(&promise).status(0, &promise);
+}
+
+#[test]
+fn the_console_tells_who_asked_for_what() {
+    let site = Site::new();
+    let server = site.serve(&["--requests", "2"]);
+    let promise = promise(
+        "for each client come `Connected to ADDR:PORT`, the head, `Client request: TARGET`",
+    )
+    .cause(&[Seen::Stdout], "the lines go to stdout, one after another, at once")
+    .read(handout::ONE_AT_A_TIME);
+    let mut client = server.connect(&promise);
+    let from = client.address();
+    client.send(&get("/HelloWorld.html"), &promise);
+    client.read_to_the_end(PATIENCE);
+    // Whether or not it is served.
+    ask(&server, b"GET /\x1b[31m HTTP/1.1\r\nX-Evil: \x1b[31m\r\n\r\n", &promise);
+    let end = server.running.ended(&promise);
+    let console = bytes::text(&end.stdout).replace("\r\n", "\n");
+    for line in [
+        &format!("Connected to {from}"),
+        "GET /HelloWorld.html HTTP/1.1",
+        "Host: localhost",
+        "Client request: /HelloWorld.html",
+    ] {
+        if !console.lines().any(|its| its == line) {
+            promise.broken(Seen::Stdout, format!("there is no line `{line}` in\n{console}"));
+        }
+    }
+    if console.contains('\x1b') {
+        promise.broken(Seen::Stdout, "a control character of a client stands there as it is");
+    }
+}
+
+// Like every program
+
+#[test]
+fn a_root_that_is_not_there_is_an_error_before_listening() {
+    SERVER.first.must_pass();
+    let promise =
+        promise("a --root that does not exist is an error, status 1, and nothing listens")
+            .cause(&[Seen::StillOpen], "look for the folder before listening")
+            .read(handout::EVERY_PROGRAM);
+    let site = Site::new();
+    let nowhere = site.folder.path().join("nowhere");
+    let nowhere = nowhere.to_str().expect("a name in UTF-8");
+    let end = Launch::new("web_server", &["0", "--root", nowhere]).start().ended(&promise);
+    end.status(1, &promise).stdout(b"", &promise).says(&["error: "], &promise);
+    manners::no_crash_shown(&end, &promise);
+}
+
+#[test]
+fn ctrl_c_ends_the_server_with_status_0() {
+    stops_on(Signal::SIGINT);
+}
+
+#[test]
+fn sigterm_ends_the_server_with_status_0() {
+    stops_on(Signal::SIGTERM);
+}
+
+fn stops_on(signal: Signal) {
+    let site = Site::new();
+    let server = site.serve(&[]);
+    let promise = manners::stops_in_good_order(&SERVER, signal);
+    let mut idle = server.connect(&promise);
+    server.running.signal(signal);
+    let end = server.running.ended(&promise);
+    end.status(0, &promise);
+    manners::no_crash_shown(&end, &promise);
+    let _ = idle.read_to_the_end(PATIENCE);
+}
+
+#[test]
+fn an_answer_under_way_is_finished() {
+    let site = Site::new();
+    let letters = seed::random_letters(&mut seed::random(), 32 << 20);
+    site.file("large.bin", &letters);
+    let server = site.serve(&[]);
+    let promise = manners::stops_in_good_order(&SERVER, Signal::SIGTERM).cause(
+        &[Seen::Part, Seen::Closed, Seen::Reset],
+        "an answer that is under way is finished first",
+    );
+    let mut client = server.connect(&promise);
+    client.send(&get("/large.bin"), &promise);
+    let Some(start) = client.read(1000, PATIENCE) else {
+        promise.broken(Seen::Nothing, "no answer came");
+    };
+    server.running.signal(Signal::SIGTERM);
+    let (rest, _) = client.read_to_the_end(PATIENCE);
+    let all = [start, rest].concat();
+    Answer::of(&all, &promise).status("200", &promise).body(&letters, &promise);
+    server.running.ended(&promise).status(0, &promise);
+}
+
+#[test]
+fn the_server_explains_its_options() {
+    manners::help_describes_every_option(
+        "web_server",
+        &["port", "--host", "--root", "--requests", "--once", "--timeout"],
+    );
+}
+
+#[test]
+fn the_server_tells_its_version() {
+    manners::version_is_told("web_server");
+}
+
+#[test]
+fn the_server_refuses_wrong_arguments() {
+    manners::wrong_arguments_are_refused(
+        "web_server",
+        &[
+            &["sixty"],
+            &["65536"],
+            &["--no-such-option"],
+            &["0", "--timeout", "soon"],
+            &["0", "--requests", "many"],
+            &["0", "extra"],
+        ],
+    );
+}
+
+// What several checks say
+
+fn exact() -> Promise {
+    promise("GET of a file gets 200 OK, Content-Length, and the file's exact bytes")
+        .cause(&[Seen::Status], "the file is there, below the root")
+        .cause(
+            &[Seen::Part],
+            "the body is shorter than the file: is the length counted in characters, is only one \
+             buffer read, or does one write not take all?",
+        )
+        .cause(
+            &[Seen::Other],
+            "the body is bytes: read and send the file in binary, without decoding it or changing \
+             its line ends",
+        )
+        .cause(&[Seen::Nothing], "the request ended with an empty line: answer now")
+        .cause(&[Seen::Closed, Seen::Reset], "the connection ended without an answer")
+        .try_it("cargo run --bin web_server -- 6789")
+        .read(handout::ANSWER)
+}
+
+fn closes_and_is_dated(answer: &Answer, promise: &Promise) {
+    let connection = answer.field("Connection", promise);
+    if !connection.eq_ignore_ascii_case("close") {
+        promise.broken(Seen::Other, format!("Connection: {connection}"));
+    }
+    let date = answer.field("Date", promise);
+    let now = SystemTime::now();
+    let Ok(said) = httpdate::parse_http_date(date) else {
+        promise.broken(
+            Seen::Other,
+            format!("Date: {date} reads like: Sun, 06 Nov 1994 08:49:37 GMT"),
+        );
+    };
+    let off = now.duration_since(said).unwrap_or_else(|error| error.duration());
+    if off > Duration::from_secs(60) {
+        promise.broken(Seen::Other, format!("Date: {date} is {} s off", off.as_secs()));
+    }
+}

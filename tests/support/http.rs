@@ -1,0 +1,129 @@
+//! HTTP as the checks speak it: requests in bytes, and answers taken apart.
+
+use std::time::Duration;
+
+use crate::program::Server;
+use crate::story::{Promise, Seen};
+use crate::tcp::Peer;
+use crate::{PATIENCE, bytes};
+
+/// A response, taken apart.
+pub struct Answer {
+    /// `HTTP/1.1 200 OK`
+    pub status_line: String,
+    /// Names in lowercase, and values.
+    pub fields: Vec<(String, String)>,
+    /// All that came behind the head.
+    pub body: Vec<u8>,
+}
+
+/// Sends `request` over a connection of its own and takes all that comes, up to the end of
+/// the connection.
+pub fn ask(server: &Server, request: &[u8], promise: &Promise) -> Answer {
+    let mut client = server.connect(promise);
+    client.send(request, promise);
+    answer_to_the_end(&mut client, PATIENCE, promise)
+}
+
+/// A GET for `target` as a browser sends it.
+pub fn get(target: &str) -> Vec<u8> {
+    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
+}
+
+/// Reads a response and the end of the connection behind it.
+pub fn answer_to_the_end(client: &mut Peer, limit: Duration, promise: &Promise) -> Answer {
+    let (all, ended) = client.read_to_the_end(limit);
+    if all.is_empty() {
+        let what = if ended {
+            "the connection was closed without an answer"
+        } else {
+            "no answer came"
+        };
+        promise.broken(if ended { Seen::Closed } else { Seen::Nothing }, what);
+    }
+    let answer = Answer::of(&all, promise);
+    if !ended {
+        promise.broken_because(
+            Seen::StillOpen,
+            "the answer came, but the connection stays open",
+            Some(
+                "`Connection: close` is a promise: close the connection behind the answer"
+                    .to_owned(),
+            ),
+        );
+    }
+    answer
+}
+
+impl Answer {
+    /// Takes a response apart; its head must be one.
+    pub fn of(all: &[u8], promise: &Promise) -> Self {
+        let shown = || bytes::show(all, 60);
+        let Some(end) = all.windows(4).position(|part| part == b"\r\n\r\n") else {
+            let cause = if all.windows(2).any(|part| part == b"\n\n") {
+                "the lines of a head end with CR LF (\\r\\n), not with LF alone"
+            } else {
+                "an empty line (CR LF) ends the head"
+            };
+            promise.broken_because(
+                Seen::Other,
+                format!("the answer's head has no end: {}", shown()),
+                Some(cause.to_owned()),
+            );
+        };
+        let head = bytes::text(&all[..end]);
+        let mut lines = head.split("\r\n");
+        let status_line = lines.next().unwrap_or_default().to_owned();
+        let fields = lines.map(|line| match line.split_once(':') {
+            Some((name, value)) => (name.to_lowercase(), value.trim().to_owned()),
+            None => {
+                promise.broken(Seen::Other, format!("a line of the head has no colon: {line}"))
+            }
+        });
+        Self { status_line, fields: fields.collect(), body: all[end + 4..].to_vec() }
+    }
+
+    /// The status line must begin so, as with `HTTP/1.1 404`.
+    pub fn status(&self, want: &str, promise: &Promise) -> &Self {
+        if !self.status_line.starts_with(&format!("HTTP/1.1 {want}")) {
+            let body = bytes::show(&self.body, 60);
+            promise.broken(
+                Seen::Status,
+                format!("not HTTP/1.1 {want}, but {}, with the body {body}", self.status_line),
+            );
+        }
+        self
+    }
+
+    /// The value of a field that must be there once.
+    pub fn field(&self, name: &str, promise: &Promise) -> &str {
+        let mut values = self.fields.iter().filter(|(its, _)| *its == name.to_lowercase());
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) => value,
+            (None, _) => promise.broken(Seen::Other, format!("the head has no {name}")),
+            (Some(_), Some(_)) => {
+                promise.broken(Seen::Other, format!("the head has more than one {name}"))
+            }
+        }
+    }
+
+    /// The body must be exactly these bytes, and Content-Length its length.
+    pub fn body(&self, want: &[u8], promise: &Promise) -> &Self {
+        let announced = self.field("Content-Length", promise);
+        if let Some(difference) = bytes::difference(want, &self.body) {
+            let text = format!("in the body (Content-Length: {announced}) {difference}");
+            let seen = if want.starts_with(&self.body) { Seen::Part } else { Seen::Other };
+            promise.broken(seen, text);
+        }
+        if announced != want.len().to_string() {
+            promise.broken(
+                Seen::Other,
+                format!(
+                    "Content-Length is {announced}, and the body has {}",
+                    bytes::count(want.len())
+                ),
+            );
+        }
+        self
+    }
+}
