@@ -7,9 +7,3 @@ pub mod cli;
 pub mod net;
 pub mod stop;
 pub mod terminal;
-
-// HTTP, from lab 3 on; the labs let you write parts of it.
-pub mod files;
-pub mod http;
-pub mod response;
-pub mod target;

@@ -9,7 +9,7 @@
 //! - `console client alone`: commands while no server runs.
 //! - `sh`: commands of cargo, whose names must exist.
 //!
-//! The port 12000 of the documents is a free one when they are run.
+//! The default ports that the documents show are free ones when they are run.
 
 #![expect(clippy::panic, clippy::expect_used, reason = "a document that cannot be read fails")]
 
@@ -23,15 +23,22 @@ use support::story::Promise;
 use support::terminal::Terminal;
 use support::{Seen, handout, promise, tcp, udp};
 
-/// The port that the documents show.
-const SHOWN_PORT: &str = "12000";
+/// A port that a document shows, and the free one that has its place.
+#[derive(Clone)]
+struct Port {
+    shown: &'static str,
+    real: String,
+}
 
 /// Behind these the person at the terminal types.
 const PROMPTS: &[&str] = &["Input lowercase sentence: "];
 
-/// Servers and their ready lines.
-const SERVERS: &[(&str, ReadyLine)] =
-    &[("udp_server", ReadyLine::READY_TO_RECEIVE), ("tcp_server", ReadyLine::READY_TO_RECEIVE)];
+/// Servers, their ready lines and their default ports.
+const SERVERS: &[(&str, ReadyLine, &str)] = &[
+    ("udp_server", ReadyLine::READY_TO_RECEIVE, "12000"),
+    ("tcp_server", ReadyLine::READY_TO_RECEIVE, "12000"),
+    ("web_server", ReadyLine::READY_TO_SERVE, "6789"),
+];
 
 /// Clients, with the server that each asks.
 const CLIENTS: &[(&str, &str)] = &[("udp_client", "udp_server"), ("tcp_client", "tcp_server")];
@@ -104,25 +111,26 @@ fn run_all_documents(all_tools: bool) {
     }
     let mut pairs = 0;
     for document in documents() {
-        let mut server: Option<Server> = None;
+        let mut server: Option<(Server, Port)> = None;
         for block in blocks(&document) {
             let kind: Vec<&str> = block.kind.iter().map(String::as_str).collect();
             match kind[..] {
                 ["console", "server"] => server = Some(start_server(&block)),
                 ["console", "client"] => {
-                    let port = server.as_ref().map(Server::port);
-                    let port = port.unwrap_or_else(|| panic!("{}: no server", block.place));
-                    run(&block, &port, all_tools);
+                    let Some((_, port)) = &server else { panic!("{}: no server", block.place) };
+                    run(&block, port, all_tools);
                     pairs += 1;
                 }
                 ["console", "client", "alone"] => {
                     let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
                     let (udp, tcp) = (udp::ClosedPort::on(ip), tcp::ClosedPort::on(ip));
                     let over_udp = block.steps.iter().any(|step| step.command.contains("udp_"));
-                    let closed = if over_udp { udp.port() } else { tcp.port() };
-                    run(&block, &closed, all_tools);
+                    let real = if over_udp { udp.port() } else { tcp.port() };
+                    run(&block, &Port { shown: "12000", real }, all_tools);
                 }
-                ["console"] => run(&block, SHOWN_PORT, all_tools),
+                ["console"] => {
+                    run(&block, &Port { shown: "0", real: "0".to_owned() }, all_tools);
+                }
                 ["sh" | "text" | "rust"] => {}
                 _ => panic!("{}: a block of no known kind: {kind:?}", block.place),
             }
@@ -131,14 +139,16 @@ fn run_all_documents(all_tools: bool) {
     assert!(pairs >= 4, "only {pairs} blocks of a client beside a server were found");
 }
 
-fn start_server(block: &Block) -> Server {
+fn start_server(block: &Block) -> (Server, Port) {
     let [step] = &block.steps[..] else { panic!("{}: one command, please", block.place) };
-    let call = Call::in_command(&step.command)
-        .unwrap_or_else(|| panic!("{}: not one of the kit's servers", block.place));
-    let (name, ready) = SERVERS
-        .iter()
-        .find(|(name, _)| *name == call.program)
-        .unwrap_or_else(|| panic!("{}: not a server: {}", block.place, call.program));
+    let called = Call::in_command(&step.command);
+    let known = called.and_then(|call| {
+        let server = SERVERS.iter().find(|(name, _, _)| *name == call.program)?;
+        Some((call, server))
+    });
+    let Some((call, (name, ready, shown))) = known else {
+        panic!("{}: not one of the kit's servers", block.place);
+    };
     assert_eq!(
         call.positional(),
         0,
@@ -148,14 +158,15 @@ fn start_server(block: &Block) -> Server {
     let mut arguments = vec!["0"];
     arguments.extend(call.arguments.iter().map(String::as_str));
     let server = support::server(name, &arguments, *ready);
-    let line =
-        format!("{}{}", ready.before, server.address).replace(&server.port(), SHOWN_PORT);
+    let port = Port { shown, real: server.port() };
+    let address = server.address.to_string().replace(&port.real, port.shown);
+    let line = format!("{}{}", ready.before, ready.form.replace("ADDR:PORT", &address));
     assert_eq!(step.shown, [line], "{}: the ready line", block.place);
-    server
+    (server, port)
 }
 
 /// Runs the commands of a block on a terminal and compares its screen.
-fn run(block: &Block, port: &str, all_tools: bool) {
+fn run(block: &Block, port: &Port, all_tools: bool) {
     let mut last_status = 0;
     for step in &block.steps {
         if step.command == "echo $?" {
@@ -195,11 +206,12 @@ fn run(block: &Block, port: &str, all_tools: bool) {
 }
 
 /// The lines of a screen, as they would be on the port that the documents show.
-fn as_on_the_shown_port(screen: &[u8], port: &str) -> Vec<String> {
+fn as_on_the_shown_port(screen: &[u8], port: &Port) -> Vec<String> {
     let screen = String::from_utf8_lossy(screen);
     // A hint names a server's port only where it is not the default one.
-    let named = format!(" -- {SHOWN_PORT}");
-    let lines = screen.lines().map(|line| line.replace(port, SHOWN_PORT).replace(&named, ""));
+    let named = format!(" -- {}", port.shown);
+    let lines =
+        screen.lines().map(|line| line.replace(&port.real, port.shown).replace(&named, ""));
     lines.map(|line| line.trim_end().to_owned()).collect()
 }
 
@@ -254,20 +266,20 @@ struct Step {
 impl Step {
     /// The command with our programs' executables in place of `cargo run`, and `port` in
     /// place of the one shown.
-    fn runnable(&self, port: &str) -> String {
+    fn runnable(&self, port: &Port) -> String {
         let Some(call) = Call::in_command(&self.command) else {
-            return self.command.replace(SHOWN_PORT, port);
+            return self.command.replace(port.shown, &port.real);
         };
         let path = support::executables::path_of(call.program);
         let mut place = String::new();
         if call.positional() == 0 {
-            place = format!(" localhost {port}");
+            place = format!(" localhost {}", port.real);
         }
         let before = &self.command[..call.start];
         let after = &self.command[call.end..];
         let arguments = call.arguments.join(" ");
         format!("{before}{} {arguments}{place} {after}", path.display())
-            .replace(SHOWN_PORT, port)
+            .replace(port.shown, &port.real)
     }
 
     /// The programs that it calls, other than ours and the shell's own.
@@ -296,7 +308,7 @@ impl Call {
         let length = rest.find(['|', '<', '>', ';']).unwrap_or(rest.len());
         let mut words = shell_words(rest[BEFORE.len()..length].trim_end()).into_iter();
         let name = words.next()?;
-        let servers = SERVERS.iter().map(|(name, _)| *name);
+        let servers = SERVERS.iter().map(|(name, _, _)| *name);
         let mut known = servers.chain(CLIENTS.iter().map(|(name, _)| *name));
         let program = known.find(|known| *known == name)?;
         let arguments = words.skip_while(|word| word == "--").collect();

@@ -14,11 +14,12 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Parser;
+use lab_http::files::{self, Root};
+use lab_http::head::{self, Malformed, Request};
+use lab_http::response::{Head, Status};
+use lab_http::target;
 use socket_lab::cli::{self, Failure};
-use socket_lab::files::{self, Root};
-use socket_lab::http::{self, Malformed, Request};
-use socket_lab::response::{Head, Status};
-use socket_lab::{net, stop, target, terminal};
+use socket_lab::{net, stop, terminal};
 
 /// How long to wait before accept(2) is tried again after an error.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
@@ -149,7 +150,7 @@ fn converse(
 
     let mut all_read = false;
     let (answer, for_head) = match arrival {
-        Arrival::Whole(length) => match http::parse_request(&received[..length]) {
+        Arrival::Whole(length) => match head::parse_request(&received[..length]) {
             Ok(request) => {
                 all_read = length == received.len();
                 terminal::say(&format!("Client request: {}", request.target))?;
@@ -162,7 +163,7 @@ fn converse(
         },
         Arrival::TooLong => {
             let what =
-                format!("the request's head is longer than {} bytes", http::LONGEST_HEAD);
+                format!("the request's head is longer than {} bytes", head::LONGEST_HEAD);
             (Answer::refusal(Status::RequestHeaderFieldsTooLarge, what), false)
         }
         Arrival::TimedOut => {
@@ -203,11 +204,11 @@ fn read_head(
     let deadline = Instant::now() + timeout;
     let mut buffer = [0; 4096];
     loop {
-        if let Some(length) = http::head_length(received) {
-            let fits = length <= http::LONGEST_HEAD;
+        if let Some(length) = head::head_length(received) {
+            let fits = length <= head::LONGEST_HEAD;
             return Ok(if fits { Arrival::Whole(length) } else { Arrival::TooLong });
         }
-        if received.len() > http::LONGEST_HEAD {
+        if received.len() > head::LONGEST_HEAD {
             return Ok(Arrival::TooLong);
         }
         let left = deadline.saturating_duration_since(Instant::now());

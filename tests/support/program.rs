@@ -19,7 +19,7 @@ use nix::unistd::Pid;
 use predicates::Predicate;
 use predicates::str::contains;
 
-use crate::executables::{command_shown, keeper, path_of};
+use crate::executables::{command_shown, keeper, path_of, root};
 use crate::story::{Promise, Seen, fail, quote};
 use crate::tap::Tap;
 use crate::{A_MOMENT, PATIENCE, bytes, handout, promise, record, sockets};
@@ -148,6 +148,8 @@ impl Launch {
             .arg(KEEPER_LIMIT.as_secs().to_string())
             .arg(&self.path)
             .args(&self.arguments)
+            // Where people start it: cargo runs a check in its package's folder.
+            .current_dir(root())
             // What a user's shell may hold must not change what a program says, or when.
             .env("LC_ALL", "C.UTF-8")
             .env("TERM", "xterm-256color")
