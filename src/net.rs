@@ -1,7 +1,7 @@
 //! Names to addresses, and the errors of sockets in words.
 
 use std::io::{self, Read};
-use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use crate::cli::Failure;
@@ -19,7 +19,12 @@ pub fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
         Failure::refused(format!("cannot find the address of {host}: {}", why(&error)))
             .with_hint("is the name spelled right? `localhost` is this machine")
     })?;
-    let mut addresses: Vec<SocketAddr> = found.collect();
+    // ::ffff:127.0.0.1 is an IPv4 address in the clothes of IPv6 (RFC 4291 §2.5.5.2).
+    let canonical = |address: SocketAddr| match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::from((ip, port)),
+        IpAddr::V6(_) => address,
+    };
+    let mut addresses: Vec<SocketAddr> = found.map(canonical).collect();
     if addresses.is_empty() {
         return Err(Failure::refused(format!(
             "cannot find the address of {host}: it has none"
@@ -93,9 +98,9 @@ pub fn close_gently(mut stream: &TcpStream) -> io::Result<()> {
 
 /// The command that starts `server` where a client looked for it.
 pub fn start_command(server: &str, address: SocketAddr, default_port: u16) -> String {
-    let host = match address {
-        SocketAddr::V6(_) => format!(" --host {}", address.ip()),
-        SocketAddr::V4(_) => String::new(),
+    let host = match address.ip() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST) => String::new(),
+        other => format!(" --host {other}"),
     };
     let port = match address.port() {
         port if port == default_port => String::new(),
@@ -131,11 +136,16 @@ mod tests {
         let v6 = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 12000));
         assert_eq!(command(v4(12000)), "cargo run --bin tcp_server");
         assert_eq!(command(v4(4000)), "cargo run --bin tcp_server -- 4000");
+        let other = SocketAddr::from(([127, 0, 0, 2], 4000));
         assert_eq!(command(v6), "cargo run --bin tcp_server -- --host ::1");
+        assert_eq!(command(other), "cargo run --bin tcp_server -- --host 127.0.0.2 4000");
     }
 
     #[test]
     fn reasons_are_words() {
-        assert_eq!(why(&io::Error::from_raw_os_error(111)), "Connection refused");
+        for number in 1..130 {
+            let words = why(&io::Error::from_raw_os_error(number));
+            assert!(!words.is_empty() && !words.contains("os error"), "{words}");
+        }
     }
 }

@@ -17,11 +17,15 @@ use clap::Parser;
 use clap::builder::ValueParser;
 use socket_lab::cli::{self, Failure};
 use socket_lab::{net, terminal};
+use socket2::SockRef;
 
 const DEFAULT_PORT: u16 = 12000;
 
 /// How much one read or write moves.
 const BUFFER: usize = 64 * 1024;
+
+/// How often a reading thread that waits looks at the clock.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Sends a message over a connection and prints the reply.
 #[derive(Parser)]
@@ -66,11 +70,10 @@ fn ask_the_server(options: Options) -> Result<(), Failure> {
 
     let mut reply = Vec::new();
     let ended = exchange(&stream, &message, &mut reply, options.timeout);
-    if !reply.is_empty() || ended.is_ok() {
-        terminal::print(b"From Server: ")?;
-        terminal::show(&reply)?;
-        terminal::say("")?;
-    }
+    let printed = match &ended {
+        Err(_) if reply.is_empty() => Ok(()),
+        _ => print_reply(&reply),
+    };
     ended.map_err(|error| {
         let (came, all) = (reply.len(), message.len());
         let what = match error.kind() {
@@ -81,7 +84,14 @@ fn ask_the_server(options: Options) -> Result<(), Failure> {
             _ => net::why(&error),
         };
         Failure::refused(format!("{what}: {came} of {all} bytes came back"))
-    })
+    })?;
+    printed
+}
+
+fn print_reply(reply: &[u8]) -> Result<(), Failure> {
+    terminal::print(b"From Server: ")?;
+    terminal::show(reply)?;
+    terminal::say("")
 }
 
 /// Connects to the first of `addresses` that answers.
@@ -128,6 +138,12 @@ fn exchange(
     reply: &mut Vec<u8>,
     timeout: Duration,
 ) -> io::Result<()> {
+    // A write that blocks goes on when much of the send buffer is free again; with a small
+    // one, progress shows early. The read timeout is short so that the reading thread can
+    // look at the clock of both directions. It is set here, once: some systems refuse to
+    // set it when both sides have said that no more will come.
+    SockRef::from(stream).set_send_buffer_size(BUFFER)?;
+    stream.set_read_timeout(Some(timeout.min(LOOK)))?;
     let progress = Progress(Mutex::new(Instant::now()));
     thread::scope(|scope| {
         // An error of this thread is not lost: the receiving one sees the same
@@ -158,11 +174,9 @@ fn receive(
 ) -> io::Result<()> {
     let mut buffer = [0; BUFFER];
     while reply.len() < expected {
-        let left = timeout.saturating_sub(progress.age());
-        if left.is_zero() {
+        if progress.age() >= timeout {
             return Err(ErrorKind::TimedOut.into());
         }
-        stream.set_read_timeout(Some(left))?;
         // Not one byte more than was sent: the reply ends there.
         let most = BUFFER.min(expected - reply.len());
         match stream.read(&mut buffer[..most]) {
@@ -172,7 +186,7 @@ fn receive(
                 progress.note();
             }
             Err(error) => match error.kind() {
-                // Perhaps the other direction has moved meanwhile: look at its clock.
+                // Nothing yet. Perhaps the other direction has moved meanwhile.
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
                 _ => return Err(error),
             },

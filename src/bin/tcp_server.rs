@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::Parser;
 use socket_lab::cli::{self, Failure};
 use socket_lab::{net, stop, terminal};
+use socket2::SockRef;
 
 /// How much one read may take: large enough that the calls cost little.
 const BUFFER: usize = 64 * 1024;
@@ -53,7 +54,9 @@ fn main() -> ExitCode {
 fn serve(options: Options) -> Result<(), Failure> {
     // Three system calls in one: socket(2) makes a socket, bind(2) gives it an address,
     // listen(2) lets the kernel complete handshakes for it from now on. A client can
-    // connect before the first accept: its connection waits in the backlog.
+    // connect before the first accept: its connection waits in the backlog. (On Unix it
+    // also sets SO_REUSEADDR, so that connections of an earlier server that linger in
+    // TIME-WAIT do not keep the port.)
     let address = net::resolve_first(&options.host, options.port)?;
     let listener = TcpListener::bind(address)
         .map_err(|error| net::cannot_listen("tcp_server", address, &error))?;
@@ -76,6 +79,8 @@ fn serve(options: Options) -> Result<(), Failure> {
                 continue;
             }
         };
+        // Known to the signal handler until _place is dropped, so that Ctrl-C can end the
+        // connection in good order.
         let stream = Arc::new(stream);
         let Some(_place) = connections.enter(&stream) else { continue };
         if let Err(error) = answer_in_uppercase(&stream, options.timeout) {
@@ -96,6 +101,9 @@ fn answer_in_uppercase(mut stream: &TcpStream, timeout: Duration) -> io::Result<
     // Without a limit, one silent client would keep all others waiting for ever.
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
+    // A write that blocks goes on when much of the send buffer is free again. With a small
+    // one a client that reads slowly is not taken for one that does not read.
+    SockRef::from(stream).set_send_buffer_size(BUFFER)?;
     // Small answers leave at once instead of waiting for an acknowledgement of the one
     // before (Nagle's algorithm, RFC 9293 §3.7.4).
     stream.set_nodelay(true)?;

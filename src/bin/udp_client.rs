@@ -15,6 +15,7 @@ use clap::Parser;
 use clap::builder::ValueParser;
 use socket_lab::cli::{self, Failure};
 use socket_lab::{net, terminal};
+use socket2::SockRef;
 
 const DEFAULT_PORT: u16 = 12000;
 
@@ -66,7 +67,15 @@ fn main() -> ExitCode {
 }
 
 fn ask_the_server(options: Options) -> Result<(), Failure> {
-    let server = net::resolve_first(&options.host, options.port)?;
+    let mut server = net::resolve_first(&options.host, options.port)?;
+    if server.ip().is_unspecified() {
+        // 0.0.0.0 is what a server says that receives at all addresses. Nobody answers
+        // from it: what is sent there goes to this machine and comes back from 127.0.0.1.
+        server.set_ip(match server {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
     let largest = if server.is_ipv4() { LARGEST_OVER_IPV4 } else { LARGEST_OVER_IPV6 };
     let message = match &options.message {
         Some(message) => message.as_encoded_bytes().to_vec(),
@@ -85,10 +94,16 @@ fn ask_the_server(options: Options) -> Result<(), Failure> {
         SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
     };
     let socket = UdpSocket::bind((any, 0)).map_err(|error| cannot("open a socket", &error))?;
+    // Some systems send no datagram that is larger than the send buffer, and give 9,216
+    // bytes to it.
+    SockRef::from(&socket)
+        .set_send_buffer_size(LARGEST_OVER_IPV6)
+        .map_err(|error| cannot("set the send buffer", &error))?;
     if options.connect {
         // Nothing is sent: over UDP, connect(2) only notes the peer in the socket. From
-        // now on the kernel drops datagrams from others, and passes on the ICMP message
-        // "port unreachable" that it cannot match to an unconnected socket.
+        // now on the kernel drops datagrams from others, and reports the ICMP message
+        // "port unreachable". To an unconnected socket it would not: that may have sent to
+        // many, and recvfrom(2) could not say whose port it was.
         socket.connect(server).map_err(|error| cannot("connect", &error))?;
     }
 
@@ -121,18 +136,15 @@ fn try_once(
     let deadline = Instant::now() + options.timeout;
     // Without a connection sending succeeds whether or not there is a server: the
     // datagram is on its way, and nothing comes back to say what became of it.
-    let sent =
-        if options.connect { socket.send(message) } else { socket.send_to(message, server) };
-    match sent {
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            // The kernel kept the answer to an earlier try for us.
-            if last {
-                return Err(refused(server));
-            }
-        }
-        Err(error) => return Err(cannot(&format!("send to {server}"), &error)),
-    }
+    let send =
+        || if options.connect { socket.send(message) } else { socket.send_to(message, server) };
+    let sent = match send() {
+        // The answer to an earlier try, which the kernel kept for us. It is told instead of
+        // sending, and only once.
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => send(),
+        sent => sent,
+    };
+    sent.map_err(|error| cannot(&format!("send to {server}"), &error))?;
 
     let mut buffer = [0; LARGEST_OVER_IPV6];
     loop {

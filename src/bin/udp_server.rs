@@ -6,14 +6,21 @@
 
 use std::net::UdpSocket;
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use clap::Parser;
 use socket_lab::cli::{self, Failure};
 use socket_lab::{net, stop, terminal};
+use socket2::SockRef;
 
 /// The largest payload that the 16-bit length field of a UDP header allows: 65,535 less
 /// its own 8 bytes (RFC 768). Over IPv4 the IP header takes 20 more.
 const LARGEST_DATAGRAM: usize = 65_535 - 8;
+
+/// How long to wait before recvfrom(2) is tried again after an error, so that one that
+/// stays does not keep the machine busy.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
 /// Answers each datagram with its bytes, a-z as A-Z.
 #[derive(Parser)]
@@ -45,6 +52,12 @@ fn serve(options: Options) -> Result<(), Failure> {
     let socket = UdpSocket::bind(address)
         .map_err(|error| net::cannot_listen("udp_server", address, &error))?;
 
+    // Some systems send no datagram that is larger than the send buffer, and give 9,216
+    // bytes to it.
+    SockRef::from(&socket)
+        .set_send_buffer_size(LARGEST_DATAGRAM)
+        .map_err(|error| Failure::refused(net::why(&error)))?;
+
     stop::on_signal(&stop::Connections::default())?;
     // Port 0 asked the kernel to choose; the socket knows what it chose.
     let bound = socket.local_addr().map_err(|error| Failure::refused(net::why(&error)))?;
@@ -67,13 +80,15 @@ fn answer_each_datagram(socket: &UdpSocket) -> Result<(), Failure> {
                 // Never this server's end: some systems report here that an earlier
                 // reply found nobody.
                 cli::notice(format_args!("cannot receive: {}", net::why(&error)));
+                thread::sleep(PAUSE_AFTER_ERROR);
                 continue;
             }
         };
         let datagram = &mut buffer[..length];
         datagram.make_ascii_uppercase();
 
-        // One call, one datagram. Success means that it has left, not that it arrived.
+        // One call, one datagram. Success means that the kernel has taken it, not that it
+        // has arrived, nor that it will.
         if let Err(error) = socket.send_to(datagram, client) {
             cli::notice(format_args!("cannot answer {client}: {}", net::why(&error)));
         }

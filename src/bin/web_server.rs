@@ -92,6 +92,7 @@ fn serve(options: Options) -> Result<(), Failure> {
                 continue;
             }
         };
+        // As in lab 2: known to the signal handler until _place is dropped.
         let stream = Arc::new(stream);
         let Some(_place) = connections.enter(&stream) else { continue };
         match converse(&stream, client, &root, options.timeout) {

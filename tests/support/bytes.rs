@@ -109,6 +109,12 @@ pub fn likely_mistake(sent: &[u8], want: &[u8], got: &[u8]) -> Option<String> {
              string (from_utf8_lossy, decode(errors=\"replace\"))",
         );
     }
+    if got.contains(&0) && !sent.contains(&0) {
+        return known(
+            "NUL bytes came that nobody sent: the whole buffer was sent, and not only the part \
+             that was filled by the read",
+        );
+    }
     if is(lossy.to_uppercase().as_bytes()) {
         return known(
             "letters outside a-z were changed too: the promise is about ASCII only \
@@ -133,7 +139,8 @@ pub fn likely_mistake(sent: &[u8], want: &[u8], got: &[u8]) -> Option<String> {
     }
     if want.starts_with(got) && got.len() >= 512 && is_round(got.len()) {
         return known(&format!(
-            "exactly {}: the size of a buffer, so only what fits into one is handled",
+            "exactly {}: the size of a buffer, so only what fits into one is handled (a stream is \
+             read again and again, until Ok(0); a datagram needs a larger buffer)",
             count(got.len())
         ));
     }

@@ -56,7 +56,7 @@ pub fn path_of(name: &'static str) -> PathBuf {
 
 fn programs_folder() -> Option<PathBuf> {
     let folder = std::env::var_os("LAB_PROGRAMS").filter(|folder| !folder.is_empty())?;
-    // cargo runs a check in its package's folder; people mean the folder they type in.
+    // cargo runs a check in its package's folder; people mean the kit's.
     Some(root().join(folder))
 }
 

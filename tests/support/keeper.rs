@@ -2,9 +2,10 @@
 //!
 //!     keeper PARENT SECONDS PROGRAM [ARGUMENT]...
 //!
-//! The program gets a process group of its own. However it ends, and if the check that
-//! started it is interrupted or killed (PARENT is no longer our parent), or after
-//! SECONDS, none of its descendants is left, daemons that fork twice included. SIGINT and
+//! The program gets a process group of its own. When it ends, or the check that started
+//! it (PARENT) ends or is killed, or after SECONDS, none of its descendants is left,
+//! daemons that fork twice included. Elsewhere than on Linux only its process group is
+//! known, and a check that is killed is noticed after SECONDS. SIGINT and
 //! SIGTERM are passed on to the program; SIGHUP ends it and all that it started. The exit
 //! status is the program's.
 

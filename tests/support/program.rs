@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ use predicates::Predicate;
 use predicates::str::contains;
 
 use crate::executables::{command_shown, keeper, path_of, root};
-use crate::story::{Promise, Seen, fail, quote};
+use crate::story::{Promise, Seen, broken_machine, quote};
 use crate::tap::Tap;
 use crate::{A_MOMENT, PATIENCE, bytes, handout, promise, record, sockets};
 
@@ -193,6 +194,7 @@ impl Launch {
             stdout: child.stdout.take().map_or_else(Tap::dry, Tap::on),
             stderr: child.stderr.take().map_or_else(Tap::dry, Tap::on),
             keeper: Mutex::new(child),
+            serving: AtomicBool::new(false),
         });
         record::with(|record| record.programs.push(Arc::clone(&process)));
         Running { process, kept: RefCell::default() }
@@ -311,6 +313,7 @@ impl Running {
 
     /// Sends a signal to the program (and its process group, as a terminal does).
     pub fn signal(&self, signal: Signal) {
+        self.process.serving.store(false, Ordering::Relaxed);
         let keeper = self.process.lock();
         let _ = kill(pid(&keeper), signal);
     }
@@ -411,6 +414,7 @@ impl Running {
             self.process.stderr.wait_for(LOOK, |_| None::<()>);
             thread::yield_now();
         }
+        self.process.serving.store(true, Ordering::Relaxed);
         Server { running: self, address }
     }
 
@@ -511,6 +515,15 @@ impl Ended {
         self
     }
 
+    /// It must have taken at least `time`.
+    pub fn took_at_least(&self, time: Duration, promise: &Promise) {
+        // Timers of sockets may be a jiffy early.
+        if self.took + Duration::from_millis(20) < time {
+            let text = format!("it ended after {:.2} s", self.took.as_secs_f64());
+            promise.broken(Seen::Time, text);
+        }
+    }
+
     /// Whether it did not end by itself.
     fn was_ended(&self) -> bool {
         self.status.signal() == Some(SIGKILL) && self.took >= START
@@ -579,6 +592,8 @@ pub(crate) struct Process {
     stdout: Tap,
     stderr: Tap,
     keeper: Mutex<Child>,
+    /// Whether it is a server that is ready and has not been told to end.
+    serving: AtomicBool,
 }
 
 impl Process {
@@ -586,13 +601,24 @@ impl Process {
         self.name
     }
 
-    pub(crate) fn command(&self) -> &str {
-        &self.command
-    }
-
     /// Gives a program that is about to end a moment to say why.
     pub(crate) fn wait_for_last_words(&self) {
         self.stderr.wait_for_end(A_MOMENT);
+    }
+
+    /// The command by which to see the same, if it is a server that people can talk to.
+    pub(crate) fn by_hand(&self) -> Option<String> {
+        self.serving.load(Ordering::Relaxed).then(|| self.command.clone())
+    }
+
+    /// How it ended, if it should still be serving.
+    pub(crate) fn desertion(&self) -> Option<String> {
+        let serving = self.serving.load(Ordering::Relaxed);
+        let status = self.status().filter(|_| serving)?;
+        Some(match status.code() {
+            Some(code) => format!("exit status {code}"),
+            None => "killed by a signal".to_owned(),
+        })
     }
 
     /// The line in which a crashed program says why.
@@ -601,7 +627,8 @@ impl Process {
         if let Some(at) = stderr.find("panicked at ") {
             let mut lines = stderr[at..].lines();
             let place = lines.next().unwrap_or_default();
-            return Some(format!("{place} {}", lines.next().unwrap_or_default()));
+            let why: String = lines.next().unwrap_or_default().chars().take(200).collect();
+            return Some(format!("{place} {why}"));
         }
         if stderr.contains("Traceback (most recent call last)") {
             return stderr.lines().rfind(|line| !line.is_empty()).map(str::to_owned);
@@ -667,8 +694,4 @@ fn feed(mut stdin: ChildStdin, bytes: Vec<u8>) {
     if let Err(error) = fed {
         broken_machine(&error);
     }
-}
-
-fn broken_machine(error: &io::Error) -> ! {
-    fail(&format!("this machine cannot run the check: {error}"))
 }

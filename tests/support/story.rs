@@ -105,11 +105,11 @@ impl Promise {
         happened: impl Into<String>,
         found: Option<String>,
     ) -> ! {
-        let happened = happened.into();
+        let mut happened = happened.into();
         let foreseen = self.causes.iter().find(|(fits, _)| fits.contains(&seen));
         let mut cause = found.or_else(|| foreseen.map(|(_, cause)| cause.clone()));
         let programs = record::with(|record| record.programs.clone());
-        let started = programs.last().map(|program| program.command().to_owned());
+        let started = programs.iter().rev().find_map(|program| program.by_hand());
         let mut heard = Vec::new();
         for program in programs {
             if matches!(seen, Seen::Closed | Seen::Reset | Seen::Refused | Seen::Ended) {
@@ -119,6 +119,9 @@ impl Promise {
             // A panic or a traceback explains more than anything seen from outside.
             if let Some(crash) = program.crash() {
                 cause = Some(format!("{} crashed: {crash}", program.name()));
+            } else if let Some(how) = program.desertion() {
+                happened.push_str(&format!("; {} has ended by itself: {how}", program.name()));
+                cause.get_or_insert("a server goes on until it is told to end".to_owned());
             } else if let Some(last) = program.last_words()
                 && !last.lines().all(|line| happened.contains(line))
             {
@@ -168,6 +171,11 @@ pub(crate) fn fail(story: &str) -> ! {
         eprintln!("{story}");
     }
     resume_unwind(Box::new(story.to_owned()))
+}
+
+/// Ends the check because the machine, not the program, cannot do what it needs.
+pub(crate) fn broken_machine(error: &std::io::Error) -> ! {
+    fail(&format!("this machine cannot run the check: {error}"))
 }
 
 /// The name of the check that runs on this thread.

@@ -13,7 +13,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::program::{Ended, Running, Server};
 use crate::record::{Lane, What};
-use crate::story::{Promise, Seen, fail};
+use crate::story::{Promise, Seen, broken_machine};
 use crate::{A_MOMENT, PATIENCE, bytes};
 
 /// How long an answer may take that a peer has provoked by doing what a learner's program
@@ -265,7 +265,7 @@ impl Peer {
         is_readable(self.stream.as_fd(), limit)
     }
 
-    /// Reads up to `most` bytes; fails as [`Peer::expect`] on silence.
+    /// Reads what is there, up to `most` bytes; `None` on silence or a reset.
     pub fn read(&mut self, most: usize, limit: Duration) -> Option<Vec<u8>> {
         let mut buffer = vec![0; most];
         let length = self.read_some(&mut buffer, limit).ok()?;
@@ -297,14 +297,15 @@ impl Peer {
 
     fn read_some(&mut self, buffer: &mut [u8], limit: Duration) -> Result<usize, Stop> {
         let limit = limit.max(Duration::from_millis(1));
-        let read = self.stream.set_read_timeout(Some(limit)).and_then(|()| {
-            loop {
-                match self.stream.read(buffer) {
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    result => break result,
-                }
+        // Some systems refuse it when both sides have said that no more will come; what is
+        // left can then be read without waiting.
+        let _ = self.stream.set_read_timeout(Some(limit));
+        let read = loop {
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result,
             }
-        });
+        };
         let theirs = |text: &str| match self.side {
             Side::Client => What::ServerDid(text.to_owned()),
             Side::Server => What::ClientDid(text.to_owned()),
@@ -340,7 +341,6 @@ impl Peer {
         if self.side == Side::Server {
             return None;
         }
-        // A whole pipe full, so that the newline does not wait behind our own bytes.
         self.try_send(b"\n").ok()?;
         if self.read(1, PROVOKED).is_some_and(|came| came.first() == missing.first()) {
             return Some(
@@ -602,8 +602,4 @@ fn is_readable(descriptor: BorrowedFd<'_>, limit: Duration) -> bool {
 
 fn new_socket(ip: IpAddr) -> io::Result<Socket> {
     Socket::new(if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 }, Type::STREAM, None)
-}
-
-fn broken_machine(error: &io::Error) -> ! {
-    fail(&format!("this machine cannot run the check: {error}"))
 }

@@ -9,7 +9,7 @@ use socket2::SockRef;
 
 use crate::program::{Ended, Running, Server};
 use crate::record::{Lane, What};
-use crate::story::{Promise, Seen, fail};
+use crate::story::{Promise, Seen, broken_machine};
 use crate::{A_MOMENT, PATIENCE, bytes};
 
 /// Larger than any datagram, so that one that is too long shows.
@@ -32,7 +32,7 @@ impl Server {
 impl Client {
     /// A client that talks to `server`.
     pub fn of(server: SocketAddr) -> Self {
-        let (socket, address) = bound(any_like(server.ip()));
+        let (socket, address) = bound(loopback_like(server.ip()));
         let lane = Lane::new(&format!(":{}", address.port()), server);
         Self { socket, server, lane }
     }
@@ -158,8 +158,8 @@ impl Listening {
 
     /// Receives at `address` if nobody else does.
     pub fn try_on(address: SocketAddr) -> io::Result<Self> {
-        let socket = UdpSocket::bind(address)?;
-        Ok(Self { address: socket.local_addr()?, socket, lane: std::cell::OnceCell::new() })
+        let (socket, address) = bind(address)?;
+        Ok(Self { address, socket, lane: std::cell::OnceCell::new() })
     }
 
     /// Its port, as an argument.
@@ -175,7 +175,9 @@ impl Listening {
                 promise
                     .broken(Seen::Ended, format!("it ended without sending: {}", end.told()));
             }
-            Err(None) => promise.broken(Seen::Nothing, "no datagram came from it"),
+            Err(None) => {
+                promise.broken(Seen::Nothing, "no datagram came from it, or no further one")
+            }
         }
     }
 
@@ -209,8 +211,8 @@ impl Listening {
     pub fn intrude(&self, on: &Datagram, server: &Self, bytes: &[u8]) {
         if let Some(lane) = server.lane.get() {
             lane.note(What::ServerDid(format!(
-                "from :{}, a stranger: {}",
-                self.address.port(),
+                "from {}, a stranger: {}",
+                self.address,
                 bytes::show(bytes, 12)
             )));
         }
@@ -271,17 +273,19 @@ impl ClosedPort {
 }
 
 fn bound(address: SocketAddr) -> (UdpSocket, SocketAddr) {
-    let bind = || -> io::Result<(UdpSocket, SocketAddr)> {
-        let socket = UdpSocket::bind(address)?;
-        // The largest datagram takes more of the buffer than its bytes.
-        let _ = SockRef::from(&socket).set_recv_buffer_size(1 << 20);
-        let address = socket.local_addr()?;
-        Ok((socket, address))
-    };
-    bind().unwrap_or_else(|error| broken_machine(&error))
+    bind(address).unwrap_or_else(|error| broken_machine(&error))
 }
 
-fn any_like(ip: IpAddr) -> SocketAddr {
+fn bind(address: SocketAddr) -> io::Result<(UdpSocket, SocketAddr)> {
+    let socket = UdpSocket::bind(address)?;
+    // The largest datagram takes more of the buffer than its bytes.
+    let _ = SockRef::from(&socket).set_recv_buffer_size(1 << 20);
+    let _ = SockRef::from(&socket).set_send_buffer_size(BUFFER);
+    let address = socket.local_addr()?;
+    Ok((socket, address))
+}
+
+fn loopback_like(ip: IpAddr) -> SocketAddr {
     let loopback = if ip.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
     loopback.parse().unwrap_or_else(|_| SocketAddr::new(ip, 0))
 }
@@ -307,8 +311,4 @@ fn receive(socket: &UdpSocket, limit: Duration) -> Option<(Vec<u8>, SocketAddr)>
             Err(_) => {}
         }
     }
-}
-
-fn broken_machine(error: &io::Error) -> ! {
-    fail(&format!("this machine cannot run the check: {error}"))
 }
