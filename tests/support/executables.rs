@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::story::{fail, headline};
+use crate::story::{fail, headline, is_quiet};
 
 /// What a person types to start it.
 pub(crate) fn command_shown(name: &str, path: &Path) -> String {
@@ -46,11 +46,15 @@ pub fn path_of(name: &'static str) -> PathBuf {
     let built = built.get_or_insert_default().entry(name).or_insert_with(|| build(name));
     match built {
         Ok(path) => path.clone(),
-        Err(complaint) => fail(&format!(
-            "✗ {}\n  happened        {name} does not compile\n{complaint}\n  try it          \
-             cargo build --bin {name}",
-            headline()
-        )),
+        Err(complaint) => {
+            // Once is enough, and a check that fails quietly is not the one to tell it.
+            let told = if is_quiet() { String::new() } else { std::mem::take(complaint) };
+            fail(&format!(
+                "✗ {}\n  happened        {name} does not compile\n{told}  try it          \
+                 cargo build --bin {name}",
+                headline()
+            ))
+        }
     }
 }
 
@@ -93,7 +97,9 @@ fn build(name: &str) -> Result<PathBuf, String> {
     }
     match path {
         Some(path) if complaints.is_empty() => Ok(path),
-        _ => Err(complaints.lines().take(20).collect::<Vec<_>>().join("\n")),
+        _ => {
+            Err(complaints.lines().take(20).fold(String::new(), |all, line| all + line + "\n"))
+        }
     }
 }
 

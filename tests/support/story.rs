@@ -164,6 +164,11 @@ pub(crate) fn fail_quietly() {
     QUIET.set(true);
 }
 
+/// Whether [`fail_quietly`] was called on this thread.
+pub(crate) fn is_quiet() -> bool {
+    QUIET.get()
+}
+
 /// Ends the check as failed. Unlike a panic this shows no place in the kit's own code.
 #[expect(clippy::print_stderr, reason = "libtest shows it with the check that failed")]
 pub(crate) fn fail(story: &str) -> ! {
