@@ -613,11 +613,6 @@ fn a_given_message_is_sent_as_it_is() {
 }
 
 #[test]
-fn ctrl_c_at_the_client_shows_no_crash() {
-    CLIENT.ctrl_c_shows_no_crash();
-}
-
-#[test]
 fn a_given_message_is_not_asked_for() {
     CLIENT.a_given_message_is_not_asked_for();
 }
@@ -661,7 +656,7 @@ fn a_reply_goes_into_a_pipe_byte_by_byte() {
     let every_byte: Vec<u8> = (0..=255).collect();
     for reply in [&every_byte[..], b"ends in a line end\n", b"\xff\xfe", b" \t ", b"a\r\nb"] {
         let server = Listening::start();
-        let client = CLIENT.start(server.address, &[&"m".repeat(reply.len())]);
+        let client = CLIENT.start(&[], server.address, &"m".repeat(reply.len()));
         server.answer(&client, &vec![b'm'; reply.len()], reply, &promise);
         CLIENT.printed(&client, reply, &promise);
     }
@@ -677,7 +672,7 @@ fn a_reply_in_pieces_is_read_to_its_end() {
         )
         .read(handout::STREAM);
     let server = Listening::start();
-    let client = CLIENT.start(server.address, &["piece\nby piece"]);
+    let client = CLIENT.start(&[], server.address, "piece\nby piece");
     let mut peer = server.accept(&client, &promise);
     peer.expect(b"piece\nby piece", &promise);
     for byte in b"PIECE\nBY PIECE" {
@@ -723,7 +718,7 @@ fn the_reply_ends_with_as_many_bytes_as_were_sent() {
         .cause(&[Seen::Stdout], "the client prints what came: count the bytes")
         .read(handout::STREAM);
     let server = Listening::start();
-    let client = CLIENT.start(server.address, &["hello"]);
+    let client = CLIENT.start(&[], server.address, "hello");
     let mut peer = server.accept(&client, &promise);
     peer.expect(b"hello", &promise);
     let _ = peer.try_send(b"HELLO AND MORE");
@@ -779,7 +774,7 @@ fn a_client_before_its_server_is_refused() {
     .try_it("cargo run --bin tcp_client -- localhost 9 hello")
     .read(handout::REFUSED);
     let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-    let end = CLIENT.start(nobody.address, &["hello"]).ended(&promise);
+    let end = CLIENT.start(&[], nobody.address, "hello").ended(&promise);
     refused(&end, nobody.address, &promise);
 }
 
@@ -789,7 +784,7 @@ fn the_wrong_port_is_refused() {
     let promise = promise("a server on another port is not there: the connection is refused")
         .read(handout::REFUSED);
     let wrong = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-    let end = CLIENT.start(wrong.address, &["hello"]).ended(&promise);
+    let end = CLIENT.start(&[], wrong.address, "hello").ended(&promise);
     refused(&end, wrong.address, &promise);
     echoes(&server, b"right port", &uppercase());
 }
@@ -799,7 +794,7 @@ fn the_client_and_the_server_understand_each_other() {
     let server = SERVER.start(&[]);
     let promise = promise("tcp_client gets its answer from tcp_server").read(handout::STREAM);
     for message in ["hello", "zweite Größe", "x"] {
-        let client = CLIENT.start(server.address, &[message]);
+        let client = CLIENT.start(&[], server.address, message);
         CLIENT.printed(&client, message.to_ascii_uppercase().as_bytes(), &promise);
     }
 }
@@ -818,7 +813,7 @@ fn a_server_that_closes_early_is_an_error() {
     .cause(&[Seen::Stdout], "what came before the end is still the server's reply: print it")
     .read(handout::ENDS);
     let server = Listening::start();
-    let client = CLIENT.start(server.address, &[&"m".repeat(300)]);
+    let client = CLIENT.start(&[], server.address, &"m".repeat(300));
     let mut peer = server.accept(&client, &promise);
     peer.expect(&[b'm'; 300], &promise);
     peer.send(&[b'M'; 123], &promise);
@@ -837,7 +832,7 @@ fn a_server_that_closes_at_once_is_an_error() {
         .cause(&[Seen::StillOpen], "a read of 0 bytes is the end: nothing more will come")
         .read(handout::ENDS);
     let server = Listening::start();
-    let client = CLIENT.start(server.address, &["hello"]);
+    let client = CLIENT.start(&[], server.address, "hello");
     let mut peer = server.accept(&client, &promise);
     peer.expect(b"hello", &promise);
     drop(peer);
@@ -874,7 +869,7 @@ fn what_came_before_a_reset_is_printed() {
     .cause(&[Seen::Stderr], "the error of a read is reported, with how much came")
     .read(handout::ENDS);
     let server = Listening::start();
-    let client = CLIENT.start(server.address, &[&"m".repeat(300)]);
+    let client = CLIENT.start(&[], server.address, &"m".repeat(300));
     let mut peer = server.accept(&client, &promise);
     peer.expect(&[b'm'; 300], &promise);
     peer.send(&[b'M'; 123], &promise);
@@ -900,7 +895,7 @@ fn a_silent_server_is_given_up_after_the_timeout() {
             .cause(&[Seen::Stdout], "what came before is still the server's reply: print it")
             .read(handout::ENDS);
     let server = Listening::start();
-    let client = CLIENT.start(server.address, &["--timeout", "0.5", "hello"]);
+    let client = CLIENT.start(&["--timeout", "0.5"], server.address, "hello");
     let mut peer = server.accept(&client, &promise);
     peer.expect(b"hello", &promise);
     peer.send(b"HE", &promise);
@@ -918,7 +913,7 @@ fn a_silent_server_has_a_while_unless_told() {
         .cause(&[Seen::Ended], "the timeout is 10 s unless told")
         .read(handout::ENDS);
     let server = Listening::start();
-    let client = CLIENT.start(server.address, &["hello"]);
+    let client = CLIENT.start(&[], server.address, "hello");
     server.hear(&client, b"hello", &promise);
     // Not all of it, for the sake of those who wait for this check.
     if let Some(end) = client.ended_within(Duration::from_secs(4)) {
@@ -940,7 +935,7 @@ fn a_slow_server_is_not_given_up() {
             )
             .read(handout::ENDS);
     let server = Listening::start();
-    let client = CLIENT.start(server.address, &["--timeout", "1.5", "slowly"]);
+    let client = CLIENT.start(&["--timeout", "1.5"], server.address, "slowly");
     let mut peer = server.accept(&client, &promise);
     peer.expect(b"slowly", &promise);
     for byte in b"SLOWL" {
@@ -963,7 +958,7 @@ fn a_server_too_busy_to_connect_is_given_up_after_the_timeout() {
             "connect waits as long as the kernel likes, some minutes (connect_timeout, settimeout)",
         )
         .read(handout::REFUSED);
-    let end = CLIENT.start(busy.address, &["--timeout", "0.5", "hello"]).ended(&promise);
+    let end = CLIENT.start(&["--timeout", "0.5"], busy.address, "hello").ended(&promise);
     end.status(1, &promise).stdout(b"", &promise).says(&["error: "], &promise);
     manners::no_crash_shown(&end, &promise);
     end.took_at_least(Duration::from_millis(500), &promise);
@@ -977,12 +972,12 @@ fn the_client_works_over_ipv6() {
     let promise = promise("`tcp_client ::1 PORT` talks over IPv6, and writes [::1]:PORT")
         .read(handout::EVERY_PROGRAM);
     let server = Listening::on(Ipv6Addr::LOCALHOST.into(), None);
-    let client = CLIENT.start(server.address, &["six"]);
+    let client = CLIENT.start(&[], server.address, "six");
     server.answer(&client, b"six", b"SIX", &promise);
     CLIENT.printed(&client, b"SIX", &promise);
 
     let nobody = ClosedPort::on(IpAddr::from(Ipv6Addr::LOCALHOST));
-    let end = CLIENT.start(nobody.address, &["six"]).ended(&promise);
+    let end = CLIENT.start(&[], nobody.address, "six").ended(&promise);
     refused(&end, nobody.address, &promise);
 }
 

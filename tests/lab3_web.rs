@@ -667,7 +667,7 @@ fn a_root_that_is_not_there_is_an_error_before_listening() {
     let site = Site::new();
     let nowhere = site.folder.path().join("nowhere");
     let nowhere = nowhere.to_str().expect("a name in UTF-8");
-    let end = Launch::new("web_server", &["0", "--root", nowhere]).start().ended(&promise);
+    let end = Launch::new("web_server", &["--root", nowhere, "0"]).start().ended(&promise);
     end.status(1, &promise).stdout(b"", &promise).says(&["error: "], &promise);
     manners::no_crash_shown(&end, &promise);
 }

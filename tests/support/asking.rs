@@ -133,10 +133,11 @@ impl<Server: Answering> Asking<Server> {
         Launch::new(self.client, arguments)
     }
 
-    /// Starts the client, which is to ask `server`.
-    pub fn start(&self, server: SocketAddr, more: &[&str]) -> Running {
+    /// Starts the client, which is to ask `server` for `message`. The options come first:
+    /// not every program takes them anywhere.
+    pub fn start(&self, options: &[&str], server: SocketAddr, message: &str) -> Running {
         let (host, port) = (server.ip().to_string(), server.port().to_string());
-        self.launch(&[&[&*host, &*port], more].concat()).start()
+        self.launch(&[options, &[&*host, &*port, message]].concat()).start()
     }
 
     /// One line of stdin is the message.
@@ -231,14 +232,13 @@ impl<Server: Answering> Asking<Server> {
         self.printed(&client, b"GIVEN", &promise).does_not_say(&["Input"], &promise);
     }
 
-    /// A name that cannot be found is an error like others. A label of 64 characters is
-    /// too long for the domain name system, so nobody is even asked (RFC 1035 §2.3.4).
+    /// An address that cannot be found is an error like others. Nobody is asked for this
+    /// one: the interface that it names is not there (RFC 4007 §11).
     pub fn an_unknown_host_is_an_error(&self) {
-        let host = "h".repeat(64);
         let promise = promise("a host that cannot be found is an `error:`, not a crash")
             .cause(&[Seen::Stderr, Seen::Status], "looking up a name can fail (getaddrinfo)")
             .read(handout::EVERY_PROGRAM);
-        let end = self.launch(&[&host, "9", "hi"]).start().ended(&promise);
+        let end = self.launch(&["::1%no-such-interface", "9", "hi"]).start().ended(&promise);
         manners::no_crash_shown(&end, &promise);
         end.stdout(b"", &promise).says(&["error:"], &promise);
         if !matches!(end.status.code(), Some(1 | 2)) {
@@ -262,21 +262,6 @@ impl<Server: Answering> Asking<Server> {
             server.answer(&client, message.as_bytes(), reply.as_bytes(), &promise);
             self.printed(&client, reply.as_bytes(), &promise);
         }
-    }
-
-    /// Whoever loses patience sees no crash.
-    pub fn ctrl_c_shows_no_crash(&self) {
-        let promise = promise("Ctrl-C ends a waiting client without a crash on the screen")
-            .cause(
-                &[Seen::Stderr],
-                "the signal became an exception that nobody caught (KeyboardInterrupt)",
-            )
-            .read(handout::EVERY_PROGRAM);
-        let (server, launch) = self.launch_beside_server(&["hi"]);
-        let client = launch.start();
-        server.hear(&client, b"hi", &promise);
-        client.signal(nix::sys::signal::Signal::SIGINT);
-        manners::no_crash_shown(&client.ended(&promise), &promise);
     }
 
     /// Ctrl-D at the prompt is the end of the input.

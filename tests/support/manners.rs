@@ -46,7 +46,8 @@ impl ServerProgram {
 
     /// Starts it on a free port, for its first check.
     pub fn start_first(&self, more: &[&str]) -> Server {
-        let arguments: Vec<&str> = [&["0"], more].concat();
+        // The options first: not every program takes them anywhere.
+        let arguments: Vec<&str> = [more, &["0"]].concat();
         server(self.name, &arguments, self.ready)
     }
 }
@@ -265,7 +266,7 @@ pub fn a_foreign_address_is_an_error(program: &ServerProgram) {
     let promise = promise("`--host ::2`, which no machine has, is an error, exit status 1")
         .cause(&[Seen::Stderr], "bind can fail: report why, and do not panic")
         .read(handout::EVERY_PROGRAM);
-    let end = Launch::new(program.name, &["0", "--host", "::2"]).start().ended(&promise);
+    let end = Launch::new(program.name, &["--host", "::2", "0"]).start().ended(&promise);
     no_crash_shown(&end, &promise);
     not_ready(&end, program, &promise);
     end.status(1, &promise).says(&["error: "], &promise);
