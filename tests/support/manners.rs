@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
-use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -188,10 +187,9 @@ pub fn defaults_are_loopback_and_the_labs_port(program: &ServerProgram) {
 /// Keeps the checks that must use a lab's default port apart from one another, also those
 /// of other runs on this machine: for as long as the lock is kept.
 pub fn alone_with_the_default_port() -> Option<Flock<File>> {
-    static IN_THIS_RUN: Mutex<()> = Mutex::new(());
-    let _queue = IN_THIS_RUN.lock();
-    let until = Instant::now() + Duration::from_secs(60);
-    // A folder that is there anyway: no file is left behind.
+    let until = Instant::now() + Duration::from_secs(30);
+    // A folder that is there anyway: no file is left behind. flock(2) belongs to what was
+    // opened, not to the process, so that it keeps two threads apart as well.
     let mut folder = File::open(std::env::temp_dir()).ok()?;
     loop {
         match Flock::lock(folder, FlockArg::LockExclusiveNonblock) {
@@ -217,7 +215,7 @@ pub fn only_this_machine_can_reach_it(program: &ServerProgram) {
     if server.address.ip() != IpAddr::from(Ipv4Addr::LOCALHOST) {
         promise.broken(Seen::Other, format!("it says that it is bound to {}", server.address));
     }
-    // Bound to 0.0.0.0 it would hold this address too, and ours would be refused.
+    // Bound to 0.0.0.0 it would hold this address too.
     let other = SocketAddr::new(Ipv4Addr::new(127, 0, 0, 2).into(), server.address.port());
     if !sockets::has_second_loopback() {
         return;
