@@ -41,7 +41,7 @@ const SERVERS: &[(&str, ReadyLine, &str)] = &[
 ];
 
 /// Clients, with the server that each asks.
-const CLIENTS: &[(&str, &str)] = &[("udp_client", "udp_server"), ("tcp_client", "tcp_server")];
+const CLIENTS: &[&str] = &["udp_client", "tcp_client"];
 
 /// Options of our programs that are followed by a value.
 const WITH_VALUE: &[&str] = &["--host", "--timeout", "--retries"];
@@ -118,7 +118,7 @@ fn run_all_documents(all_tools: bool) {
                 ["console", "server"] => server = Some(start_server(&block)),
                 ["console", "client"] => {
                     let Some((_, port)) = &server else { panic!("{}: no server", block.place) };
-                    run(&block, port, all_tools);
+                    run(&block, Some(port), all_tools);
                     pairs += 1;
                 }
                 ["console", "client", "alone"] => {
@@ -126,11 +126,9 @@ fn run_all_documents(all_tools: bool) {
                     let (udp, tcp) = (udp::ClosedPort::on(ip), tcp::ClosedPort::on(ip));
                     let over_udp = block.steps.iter().any(|step| step.command.contains("udp_"));
                     let real = if over_udp { udp.port() } else { tcp.port() };
-                    run(&block, &Port { shown: "12000", real }, all_tools);
+                    run(&block, Some(&Port { shown: "12000", real }), all_tools);
                 }
-                ["console"] => {
-                    run(&block, &Port { shown: "0", real: "0".to_owned() }, all_tools);
-                }
+                ["console"] => run(&block, None, all_tools),
                 ["sh" | "text" | "rust"] => {}
                 _ => panic!("{}: a block of no known kind: {kind:?}", block.place),
             }
@@ -166,7 +164,7 @@ fn start_server(block: &Block) -> (Server, Port) {
 }
 
 /// Runs the commands of a block on a terminal and compares its screen.
-fn run(block: &Block, port: &Port, all_tools: bool) {
+fn run(block: &Block, port: Option<&Port>, all_tools: bool) {
     let mut last_status = 0;
     for step in &block.steps {
         if step.command == "echo $?" {
@@ -206,21 +204,17 @@ fn run(block: &Block, port: &Port, all_tools: bool) {
 }
 
 /// The lines of a screen, as they would be on the port that the documents show.
-fn as_on_the_shown_port(screen: &[u8], port: &Port) -> Vec<String> {
-    let screen = String::from_utf8_lossy(screen);
-    // A hint names a server's port only where it is not the default one.
-    let named = format!(" -- {}", port.shown);
-    let lines =
-        screen.lines().map(|line| line.replace(&port.real, port.shown).replace(&named, ""));
-    lines.map(|line| line.trim_end().to_owned()).collect()
+fn as_on_the_shown_port(screen: &[u8], port: Option<&Port>) -> Vec<String> {
+    let mut screen = String::from_utf8_lossy(screen).into_owned();
+    if let Some(Port { shown, real }) = port {
+        // A hint names a server's port only where it is not the default one.
+        screen = screen.replace(real, shown).replace(&format!(" -- {shown}"), "");
+    }
+    screen.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
 fn compare(shown: &[String], screen: &[String], promise: &Promise) {
-    let fits = match shown.split_first() {
-        None => screen.is_empty(),
-        Some(_) => lines_fit(shown, screen),
-    };
-    if !fits {
+    if !lines_fit(shown, screen) {
         promise.broken(Seen::Stdout, format!("on the screen:\n{}", screen.join("\n")));
     }
 }
@@ -266,20 +260,22 @@ struct Step {
 impl Step {
     /// The command with our programs' executables in place of `cargo run`, and `port` in
     /// place of the one shown.
-    fn runnable(&self, port: &Port) -> String {
-        let Some(call) = Call::in_command(&self.command) else {
-            return self.command.replace(port.shown, &port.real);
-        };
-        let path = support::executables::path_of(call.program);
-        let mut place = String::new();
-        if call.positional() == 0 {
-            place = format!(" localhost {}", port.real);
+    fn runnable(&self, port: Option<&Port>) -> String {
+        let mut command = self.command.clone();
+        if let Some(call) = Call::in_command(&command) {
+            let path = support::executables::path_of(call.program);
+            let place = match port {
+                Some(port) if call.positional() == 0 => format!(" localhost {}", port.shown),
+                _ => String::new(),
+            };
+            let (before, after) = (&command[..call.start], &command[call.end..]);
+            let arguments = call.arguments.join(" ");
+            command = format!("{before}{} {arguments}{place} {after}", path.display());
         }
-        let before = &self.command[..call.start];
-        let after = &self.command[call.end..];
-        let arguments = call.arguments.join(" ");
-        format!("{before}{} {arguments}{place} {after}", path.display())
-            .replace(port.shown, &port.real)
+        match port {
+            Some(port) => command.replace(port.shown, &port.real),
+            None => command,
+        }
     }
 
     /// The programs that it calls, other than ours and the shell's own.
@@ -309,7 +305,7 @@ impl Call {
         let mut words = shell_words(rest[BEFORE.len()..length].trim_end()).into_iter();
         let name = words.next()?;
         let servers = SERVERS.iter().map(|(name, _, _)| *name);
-        let mut known = servers.chain(CLIENTS.iter().map(|(name, _)| *name));
+        let mut known = servers.chain(CLIENTS.iter().copied());
         let program = known.find(|known| *known == name)?;
         let arguments = words.skip_while(|word| word == "--").collect();
         Some(Self { program, arguments, start, end: start + length })

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::time::SystemTime;
 
 use cap_fs_ext::OpenOptionsSyncExt;
 use cap_std::ambient_authority;
@@ -18,8 +17,6 @@ pub struct Found {
     pub file: File,
     /// Its length in bytes when it was opened.
     pub length: u64,
-    /// When it was last changed.
-    pub modified: SystemTime,
 }
 
 impl Root {
@@ -55,8 +52,7 @@ impl Root {
         if !metadata.is_file() {
             return Ok(None);
         }
-        let (length, modified) = (metadata.len(), metadata.modified()?);
-        Ok(Some(Found { file, length, modified }))
+        Ok(Some(Found { file, length: metadata.len() }))
     }
 }
 

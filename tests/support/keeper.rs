@@ -22,6 +22,7 @@ use nix::unistd::{Pid, alarm, getppid};
 use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+use support::processes::children;
 
 /// As of a shell whose command cannot be started.
 const NOT_STARTED: u8 = 127;
@@ -102,8 +103,9 @@ fn end_all_descendants(program: Pid, mut status: Option<WaitStatus>) -> Option<W
     let _ = killpg(program, Signal::SIGKILL);
     let give_up = Instant::now() + PATIENCE_WITH_THE_KILLED;
     while Instant::now() < give_up {
-        // The children of those who end here become ours, and come next.
-        for child in children() {
+        // The children of those who end here become ours, and come next. Elsewhere than on
+        // Linux only the process group is known, and it has been killed.
+        for child in children(Pid::this()) {
             let _ = kill(child, Signal::SIGKILL);
         }
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -114,22 +116,6 @@ fn end_all_descendants(program: Pid, mut status: Option<WaitStatus>) -> Option<W
         }
     }
     status
-}
-
-/// Our children, by the parent that each process in /proc names. Elsewhere than on Linux
-/// only the process group is known, and it has been killed.
-fn children() -> Vec<Pid> {
-    let me = std::process::id().to_string();
-    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
-    processes
-        .filter_map(|entry| {
-            let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            // "pid (name) state ppid …"; the name may hold anything, also ')'.
-            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
-            (parent == me).then_some(Pid::from_raw(pid))
-        })
-        .collect()
 }
 
 /// Ends as the program did, by the same status or the same signal.

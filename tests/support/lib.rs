@@ -10,7 +10,7 @@
 //! - [`first`]: the check that a program must pass before its others say anything;
 //! - [`manners`]: the checks of what every program of the kit promises;
 //! - [`asking`]: the checks of what the clients of labs 1 and 2 promise alike;
-//! - [`bytes`], [`sockets`], [`seed`], [`handout`]: what the others need.
+//! - [`bytes`], [`processes`], [`sockets`], [`seed`], [`handout`]: what the others need.
 //!
 //! Every check runs on a thread of its own and has one record, kept by that thread.
 
@@ -23,6 +23,7 @@ pub mod first;
 pub mod handout;
 pub mod http;
 pub mod manners;
+pub mod processes;
 pub mod program;
 pub mod record;
 pub mod seed;

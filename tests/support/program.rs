@@ -354,29 +354,32 @@ impl Running {
         START.saturating_sub(self.process.started.elapsed())
     }
 
-    /// As [`Running::ready`]; how it ended if it did so instead.
-    pub fn ready_or_ended(self, ready: ReadyLine) -> Result<Server, Ended> {
-        let stdout = &self.process.stdout;
-        stdout.wait_for(START, |bytes| bytes.contains(&b'\n').then_some(()));
-        if stdout.ended()
-            && let Some(end) = self.ended_within(PATIENCE)
-        {
-            return Err(end);
-        }
-        Ok(self.ready(ready))
-    }
-
     /// Waits for the ready line, and on Linux for the socket that it promises.
     pub fn ready(self, ready: ReadyLine) -> Server {
-        let promise = promise(format!(
+        let promise = self.ready_promise(ready);
+        match self.ready_or_ended(ready) {
+            Ok(server) => server,
+            Err(end) => {
+                promise.broken(Seen::Ended, format!("it ended at once: {}", end.told()));
+            }
+        }
+    }
+
+    fn ready_promise(&self, ready: ReadyLine) -> Promise {
+        promise(format!(
             "`{}` prints `{}{}` on stdout at once, with its real address",
             self.command(),
             ready.before,
             ready.form
         ))
         .try_it(self.command())
-        .read(handout::EVERY_PROGRAM);
-        let line = self.line_that_begins(ready.before, &promise);
+        .read(handout::EVERY_PROGRAM)
+    }
+
+    /// As [`Running::ready`]; how it ended if it did so before it was ready.
+    pub fn ready_or_ended(self, ready: ReadyLine) -> Result<Server, Ended> {
+        let promise = self.ready_promise(ready);
+        let line = self.line_that_begins(ready.before, &promise)?;
         let Some(address) = (ready.address)(&line[ready.before.len()..]) else {
             promise.broken_because(
                 Seen::Stdout,
@@ -415,11 +418,11 @@ impl Running {
             thread::yield_now();
         }
         self.process.serving.store(true, Ordering::Relaxed);
-        Server { running: self, address }
+        Ok(Server { running: self, address })
     }
 
-    /// The ready line, which must come while the program runs.
-    fn line_that_begins(&self, ready: &str, promise: &Promise) -> String {
+    /// The ready line, which must come while the program runs; else how it ended.
+    fn line_that_begins(&self, ready: &str, promise: &Promise) -> Result<String, Ended> {
         let process = &self.process;
         let until = process.started + START;
         let mut deed = None;
@@ -431,12 +434,12 @@ impl Running {
                 whole.find(|line| line.starts_with(ready)).map(str::to_owned)
             });
             if let Some(line) = line {
-                return line;
+                return Ok(line);
             }
             if process.stdout.ended()
                 && let Some(end) = self.ended_within(PATIENCE)
             {
-                promise.broken(Seen::Ended, format!("it ended at once: {}", end.told()));
+                return Err(end);
             }
             if let Some(socket) = self.sockets().unwrap_or_default().first() {
                 let since = *deed.get_or_insert_with(Instant::now);

@@ -70,10 +70,10 @@ impl Lane {
             && *client == self.client
         {
             match (last, &what) {
-                (What::Sent(before), What::Sent(more)) if before.len() + more.len() > 128 => {
-                    return before.extend_from_slice(more);
-                }
-                (What::Came(before), What::Came(more)) if before.len() + more.len() > 128 => {
+                (What::Sent(before), What::Sent(more))
+                | (What::Came(before), What::Came(more))
+                    if before.len() + more.len() > 128 =>
+                {
                     return before.extend_from_slice(more);
                 }
                 (What::Silence(before), What::Silence(more)) => {

@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use nix::unistd::Pid;
 
+use crate::processes::with_descendants;
+
 /// Addresses at which `root` or a descendant listens for connections or receives
 /// datagrams. `None` where that cannot be known.
 pub fn open_for_clients(root: Pid) -> Option<Vec<SocketAddr>> {
@@ -47,29 +49,6 @@ pub fn has_ipv6() -> bool {
 /// Whether this machine takes all of 127.0.0.0/8 as its own, as Linux does.
 pub fn has_second_loopback() -> bool {
     std::net::UdpSocket::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).is_ok()
-}
-
-/// The process and all that it started, directly or not.
-pub(crate) fn with_descendants(root: Pid) -> Vec<Pid> {
-    let parents: Vec<(Pid, Pid)> = fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            // "pid (name) state ppid …"; the name may hold anything, also ')'.
-            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
-            Some((Pid::from_raw(pid), Pid::from_raw(parent)))
-        })
-        .collect();
-    let mut family = vec![root];
-    let mut next = 0;
-    while next < family.len() {
-        let parent = family[next];
-        family.extend(parents.iter().filter(|(_, its)| *its == parent).map(|(pid, _)| *pid));
-        next += 1;
-    }
-    family
 }
 
 fn socket_inodes(pid: Pid) -> HashSet<String> {
