@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use crate::cli::Failure;
+use crate::cli::{self, Failure};
 
 /// The addresses of `host`, IPv4 first, each with `port`. Never empty.
 ///
@@ -59,6 +59,28 @@ pub fn cannot_listen(program: &str, address: SocketAddr, error: &io::Error) -> F
             failure.with_hint("ports below 1024 are for the administrator; take a higher one")
         }
         _ => failure,
+    }
+}
+
+/// What to tell the user when connect(2) to `address` failed, with `timeout` as its limit.
+/// `hint` says what to do where nothing listens.
+pub fn cannot_connect(
+    address: SocketAddr,
+    timeout: Duration,
+    error: &io::Error,
+    hint: &str,
+) -> Failure {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            Failure::refused(format!("Connection refused: nothing is listening on {address}"))
+                .with_hint(hint)
+        }
+        io::ErrorKind::TimedOut => Failure::refused(format!(
+            "cannot connect to {address}: no answer within {}",
+            cli::show_seconds(timeout)
+        ))
+        .with_hint("a busy server, a firewall on the way, or a machine that is off"),
+        _ => Failure::refused(format!("cannot connect to {address}: {}", why(error))),
     }
 }
 

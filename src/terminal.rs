@@ -41,12 +41,13 @@ pub fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Reads one line of at most `limit` bytes from stdin, without its line end. The prompt
-/// appears on stderr, and only where a person can read and answer it.
+/// Reads one line of at most `limit` bytes from stdin, without its line end; `None` at the
+/// end of the input. The prompt appears on stderr, and only where a person can read and
+/// answer it.
 ///
 /// # Errors
-/// No line at all, one that is too long, or a stdin that cannot be read.
-pub fn ask(prompt: &str, limit: usize) -> Result<Vec<u8>, Failure> {
+/// A stdin that cannot be read.
+pub fn ask(prompt: &str, limit: usize) -> Result<Option<Vec<u8>>, Failure> {
     let stdin = io::stdin();
     let person = stdin.is_terminal();
     if person {
@@ -63,8 +64,7 @@ pub fn ask(prompt: &str, limit: usize) -> Result<Vec<u8>, Failure> {
         if person {
             note(""); // Ctrl-D leaves the cursor behind the prompt.
         }
-        return Err(Failure::usage("no message: the input ended before a line")
-            .with_hint("type one, or give it as the last argument"));
+        return Ok(None);
     }
     if line.ends_with(b"\n") {
         line.pop();
@@ -72,7 +72,18 @@ pub fn ask(prompt: &str, limit: usize) -> Result<Vec<u8>, Failure> {
             line.pop();
         }
     }
-    Ok(line)
+    Ok(Some(line))
+}
+
+/// As [`ask`], for the message that a client is to send.
+///
+/// # Errors
+/// No line at all, or a stdin that cannot be read.
+pub fn ask_for_message(limit: usize) -> Result<Vec<u8>, Failure> {
+    ask("Input lowercase sentence: ", limit)?.ok_or_else(|| {
+        Failure::usage("no message: the input ended before a line")
+            .with_hint("type one, or give it as the last argument")
+    })
 }
 
 /// Bytes as text that cannot drive a terminal: control characters other than line ends

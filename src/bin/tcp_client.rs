@@ -63,7 +63,7 @@ fn ask_the_server(options: Options) -> Result<(), Failure> {
     // The message first: a person who is still typing should not keep a server busy.
     let message = match &options.message {
         Some(message) => message.as_encoded_bytes().to_vec(),
-        None => terminal::ask("Input lowercase sentence: ", usize::MAX)?,
+        None => terminal::ask_for_message(usize::MAX)?,
     };
     let addresses = net::resolve(&options.host, options.port)?;
     let stream = connect(&addresses, options.timeout)?;
@@ -102,29 +102,15 @@ fn connect(addresses: &[SocketAddr], timeout: Duration) -> Result<TcpStream, Fai
         // the port, the other kernel answers with RST: "Connection refused", at once.
         match TcpStream::connect_timeout(&address, timeout) {
             Ok(stream) => return Ok(stream),
-            Err(error) => failures.push(cannot_connect(address, timeout, &error)),
+            Err(error) => {
+                let start = net::start_command("tcp_server", address, DEFAULT_PORT);
+                let hint = format!("start the server first: {start}");
+                failures.push(net::cannot_connect(address, timeout, &error, &hint));
+            }
         }
     }
     // The first address is the one that the user most likely meant.
     Err(failures.swap_remove(0))
-}
-
-fn cannot_connect(address: SocketAddr, timeout: Duration, error: &io::Error) -> Failure {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => {
-            Failure::refused(format!("Connection refused: nothing is listening on {address}"))
-                .with_hint(format!(
-                    "start the server first: {}",
-                    net::start_command("tcp_server", address, DEFAULT_PORT)
-                ))
-        }
-        ErrorKind::TimedOut => Failure::refused(format!(
-            "cannot connect to {address}: no answer within {}",
-            cli::show_seconds(timeout)
-        ))
-        .with_hint("a busy server, a firewall on the way, or a machine that is off"),
-        _ => Failure::refused(format!("cannot connect to {address}: {}", net::why(error))),
-    }
 }
 
 /// Sends `message` while `reply` comes in, until as many bytes have come back.

@@ -79,7 +79,7 @@ fn ask_the_server(options: Options) -> Result<(), Failure> {
     let largest = if server.is_ipv4() { LARGEST_OVER_IPV4 } else { LARGEST_OVER_IPV6 };
     let message = match &options.message {
         Some(message) => message.as_encoded_bytes().to_vec(),
-        None => terminal::ask("Input lowercase sentence: ", largest)?,
+        None => terminal::ask_for_message(largest)?,
     };
     if message.len() > largest {
         return Err(Failure::usage(format!(

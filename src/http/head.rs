@@ -77,7 +77,8 @@ pub fn head_length(bytes: &[u8]) -> Option<usize> {
 /// # Errors
 /// [`Malformed`] with what is wrong in words.
 pub fn parse_request(head: &[u8]) -> Result<Request<'_>, Malformed> {
-    let (line, fields) = split_head(&head[skip_empty_line(head)..])?;
+    let (line, fields) = split_start_line(&head[skip_empty_line(head)..]);
+    let line = without_cr(line)?;
     if line.is_empty() {
         return Err(syntax(
             "the request line is empty; it reads like: GET /index.html HTTP/1.1",
@@ -115,18 +116,22 @@ pub fn parse_request(head: &[u8]) -> Result<Request<'_>, Malformed> {
         ));
     }
     let minor_version = minor_version(version)?;
+    lines(fields.0).try_for_each(check_field)?;
     Ok(Request { method, target, minor_version, fields })
 }
 
-/// Reads a response head, as long as [`head_length`] says.
+/// Reads a response head, as long as [`head_length`] says and after [`mend`].
+///
+/// A client is more patient than a server: a field that no server should have sent does
+/// no harm as long as the client looks for another one.
 ///
 /// # Errors
 /// [`Malformed`] with what is wrong in words.
 pub fn parse_response(head: &[u8]) -> Result<Response<'_>, Malformed> {
-    let (line, fields) = split_head(head)?;
+    let (line, fields) = split_start_line(head);
     // RFC 9112 §4: HTTP-version SP status-code SP [ reason-phrase ]; some servers leave
     // the last space out.
-    let mut parts = line.splitn(3, |byte| *byte == b' ');
+    let mut parts = without_cr(line)?.splitn(3, |byte| *byte == b' ');
     let version = visible_ascii(parts.next().unwrap_or_default())?;
     let minor_version = minor_version(version)?;
     let status = match parts.next() {
@@ -135,7 +140,28 @@ pub fn parse_response(head: &[u8]) -> Result<Response<'_>, Malformed> {
         }
         _ => return Err(syntax("the status line has no status code of three digits")),
     };
+    if let Some(line) = lines(fields.0).find(|line| !line.contains(&b':')) {
+        return Err(syntax(format!("a field line has no colon: \"{}\"", line.escape_ascii())));
+    }
     Ok(Response { minor_version, status, reason: parts.next().unwrap_or_default(), fields })
+}
+
+/// Makes a response head readable that a strict reader would refuse, as a client should:
+/// a line that continues the one before, and a CR without its LF, become spaces (RFC 9112
+/// §5.2, §2.2).
+pub fn mend(head: &mut [u8]) {
+    for at in 0..head.len() {
+        match (head[at], head.get(at + 1).copied()) {
+            (b'\n', Some(b' ' | b'\t')) => {
+                head[at] = b' ';
+                if at > 0 && head[at - 1] == b'\r' {
+                    head[at - 1] = b' ';
+                }
+            }
+            (b'\r', next) if next != Some(b'\n') => head[at] = b' ',
+            _ => {}
+        }
+    }
 }
 
 impl<'a> Fields<'a> {
@@ -154,7 +180,12 @@ impl<'a> Fields<'a> {
 
     /// All fields, in order.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        lines(self.0).filter_map(|line| field(line).ok())
+        lines(self.0).filter_map(|line| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let name = str::from_utf8(trim(&line[..colon])).ok()?;
+            Some((name, trim(&line[colon + 1..])))
+        })
     }
 
     /// The members of a field whose value is a list with commas, in all lines of that name
@@ -181,25 +212,22 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// The start line, and the field lines, which are checked here once and for all.
-fn split_head(head: &[u8]) -> Result<(&[u8], Fields<'_>), Malformed> {
+/// The start line with its CR, and the field lines.
+fn split_start_line(head: &[u8]) -> (&[u8], Fields<'_>) {
     let end = head.iter().position(|byte| *byte == b'\n').unwrap_or(head.len());
     let (line, rest) = head.split_at(end);
-    let rest = rest.get(1..).unwrap_or_default();
-    for line in lines(rest) {
-        field(line)?;
-    }
-    Ok((without_cr(line)?, Fields(rest)))
+    (line, Fields(rest.get(1..).unwrap_or_default()))
 }
 
-/// The lines up to the empty one, without their ends.
+/// The lines up to the empty one, without their LF.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = bytes.split(|byte| *byte == b'\n');
     lines.take_while(|line| !line.is_empty() && *line != b"\r")
 }
 
-/// A field line: name, colon, optional white space around the value (RFC 9112 §5).
-fn field(line: &[u8]) -> Result<(&str, &[u8]), Malformed> {
+/// A field line of a request: name, colon, optional white space around the value (RFC
+/// 9112 §5).
+fn check_field(line: &[u8]) -> Result<(), Malformed> {
     let line = without_cr(line)?;
     let shown = || line.escape_ascii();
     if line.starts_with(b" ") || line.starts_with(b"\t") {
@@ -210,7 +238,7 @@ fn field(line: &[u8]) -> Result<(&str, &[u8]), Malformed> {
         return Err(syntax(format!("a field line has no colon: \"{}\"", shown())));
     };
     let (name, value) = (&line[..colon], trim(&line[colon + 1..]));
-    if name.is_empty() || !name.iter().copied().all(is_token_byte) {
+    if !is_field_name(name) {
         // §5.1: white space before the colon must be refused; requests have been
         // smuggled past proxies with it.
         return Err(syntax(format!("\"{}\" is no field name", name.escape_ascii())));
@@ -222,7 +250,12 @@ fn field(line: &[u8]) -> Result<(&str, &[u8]), Malformed> {
             shown()
         )));
     }
-    Ok((str::from_utf8(name).unwrap_or_default(), value))
+    Ok(())
+}
+
+/// Whether `name` is one that a field may have: a token (RFC 9110 §5.1).
+pub fn is_field_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().copied().all(is_token_byte)
 }
 
 /// A line without the CR of its line end. Another CR would end the line for some readers
@@ -363,6 +396,19 @@ mod tests {
     }
 
     #[test]
+    fn a_response_need_not_be_strict() {
+        let mut head = b"HTTP/1.1 200 O\rK\r\nA : 1\r\nB: 2,\r\n\t3\nC: 4\n 5\r\n\r\n".to_vec();
+        mend(&mut head);
+        assert_eq!(head_length(&head), Some(head.len()));
+        let response = parse_response(&head).expect("a response");
+        assert_eq!(response.reason, b"O K");
+        assert_eq!(response.fields.get("a"), Some(&b"1"[..]));
+        let list: Vec<&[u8]> = response.fields.list("b").collect();
+        assert_eq!(list, [b"2", b"3"]);
+        assert_eq!(response.fields.get("c"), Some(&b"4  5"[..]));
+    }
+
+    #[test]
     fn a_response_is_read() {
         for (line, reason) in [
             ("HTTP/1.1 404 Not Found", &b"Not Found"[..]),
@@ -374,9 +420,14 @@ mod tests {
             assert_eq!((response.status, response.reason), (404, reason));
             assert_eq!(response.fields.get("server"), Some(&b"x"[..]));
         }
-        for line in
-            ["HTTP/1.1 40 No", "HTTP/1.1 4040 No", "HTTP/1.1", "404 Not Found", "ICY 200 OK"]
-        {
+        for line in [
+            "HTTP/1.1 40 No",
+            "HTTP/1.1 4040 No",
+            "HTTP/1.1",
+            "404 Not Found",
+            "ICY 200 OK",
+            "HTTP/1.1 200 OK\r\nno colon",
+        ] {
             let head = format!("{line}\r\n\r\n");
             assert!(parse_response(head.as_bytes()).is_err(), "{line}");
         }

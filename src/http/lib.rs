@@ -1,6 +1,22 @@
 //! The HTTP that labs 3 to 6 share. In the order in which a server needs it:
+//!
+//! - [`head`]: where a head ends, and what it says;
+//! - [`target`], [`files`]: which file is meant, and opening it;
+//! - [`response`]: the head of the answer.
+//!
+//! And what a client needs besides:
+//!
+//! - [`url`]: whom to ask, and for what;
+//! - [`body`], [`chunked`]: where a body ends;
+//! - [`receive`]: a response, from a connection;
+//! - [`output`]: where it goes then.
 
+pub mod body;
+pub mod chunked;
 pub mod files;
 pub mod head;
+pub mod output;
+pub mod receive;
 pub mod response;
 pub mod target;
+pub mod url;
