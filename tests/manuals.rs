@@ -31,7 +31,12 @@ struct Port {
 }
 
 /// Behind these the person at the terminal types.
-const PROMPTS: &[&str] = &["Input lowercase sentence: "];
+const PROMPTS: &[&str] = &[
+    "Input lowercase sentence: ",
+    "Enter the host URI: ",
+    "Please enter the port: ",
+    "Please enter the file you want to request from the server: ",
+];
 
 /// Servers, their ready lines and their default ports.
 const SERVERS: &[(&str, ReadyLine, &str)] = &[
@@ -40,11 +45,12 @@ const SERVERS: &[(&str, ReadyLine, &str)] = &[
     ("web_server", ReadyLine::READY_TO_SERVE, "6789"),
 ];
 
-/// Clients, with the server that each asks.
-const CLIENTS: &[&str] = &["udp_client", "tcp_client"];
+/// Clients, and whether each asks a server of its own choice if it is not told.
+const CLIENTS: &[(&str, bool)] =
+    &[("udp_client", true), ("tcp_client", true), ("http_client", false)];
 
 /// Options of our programs that are followed by a value.
-const WITH_VALUE: &[&str] = &["--host", "--timeout", "--retries"];
+const WITH_VALUE: &[&str] = &["--host", "--timeout", "--retries", "-o", "-H"];
 
 #[test]
 fn every_command_shown_does_what_is_shown() {
@@ -124,9 +130,11 @@ fn run_all_documents(all_tools: bool) {
                 ["console", "client", "alone"] => {
                     let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
                     let (udp, tcp) = (udp::ClosedPort::on(ip), tcp::ClosedPort::on(ip));
-                    let over_udp = block.steps.iter().any(|step| step.command.contains("udp_"));
-                    let real = if over_udp { udp.port() } else { tcp.port() };
-                    run(&block, Some(&Port { shown: "12000", real }), all_tools);
+                    let called =
+                        |name| block.steps.iter().any(|step| step.command.contains(name));
+                    let shown = if called("http_client") { "6789" } else { "12000" };
+                    let real = if called("udp_client") { udp.port() } else { tcp.port() };
+                    run(&block, Some(&Port { shown, real }), all_tools);
                 }
                 ["console"] => run(&block, None, all_tools),
                 ["sh" | "text" | "rust"] => {}
@@ -193,13 +201,20 @@ fn run(block: &Block, port: Option<&Port>, all_tools: bool) {
             for prompt in PROMPTS {
                 if let Some(typed) = line.strip_prefix(prompt) {
                     terminal.expect(prompt, &promise);
-                    terminal.type_in(&format!("{typed}\n"));
+                    terminal.type_in(&format!("{}\n", on_the_real_port(typed, port)));
                 }
             }
         }
         last_status = running.ended(&promise).status.code().unwrap_or(-1);
         let screen = as_on_the_shown_port(&terminal.screen(), port);
         compare(&step.shown, &screen, &promise);
+    }
+}
+
+fn on_the_real_port(text: &str, port: Option<&Port>) -> String {
+    match port {
+        Some(port) => text.replace(port.shown, &port.real),
+        None => text.to_owned(),
     }
 }
 
@@ -264,18 +279,16 @@ impl Step {
         let mut command = self.command.clone();
         if let Some(call) = Call::in_command(&command) {
             let path = support::executables::path_of(call.program);
+            let chooses = CLIENTS.contains(&(call.program, true)) && call.positional() == 0;
             let place = match port {
-                Some(port) if call.positional() == 0 => format!(" localhost {}", port.shown),
+                Some(port) if chooses => format!(" localhost {}", port.shown),
                 _ => String::new(),
             };
             let (before, after) = (&command[..call.start], &command[call.end..]);
             let arguments = call.arguments.join(" ");
             command = format!("{before}{} {arguments}{place} {after}", path.display());
         }
-        match port {
-            Some(port) => command.replace(port.shown, &port.real),
-            None => command,
-        }
+        on_the_real_port(&command, port)
     }
 
     /// The programs that it calls, other than ours and the shell's own.
@@ -305,7 +318,7 @@ impl Call {
         let mut words = shell_words(rest[BEFORE.len()..length].trim_end()).into_iter();
         let name = words.next()?;
         let servers = SERVERS.iter().map(|(name, _, _)| *name);
-        let mut known = servers.chain(CLIENTS.iter().copied());
+        let mut known = servers.chain(CLIENTS.iter().map(|(name, _)| *name));
         let program = known.find(|known| *known == name)?;
         let arguments = words.skip_while(|word| word == "--").collect();
         Some(Self { program, arguments, start, end: start + length })

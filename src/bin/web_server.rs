@@ -155,7 +155,13 @@ fn converse(
             Ok(request) => {
                 all_read = length == received.len();
                 terminal::say(&format!("Client request: {}", request.target))?;
-                (answer(&request, root)?, request.method == "HEAD")
+                let answer = answer(&request, root).unwrap_or_else(|error| {
+                    // Of no concern to the client whether it is descriptors or memory.
+                    cli::notice(format_args!("cannot open a file: {}", net::why(&error)));
+                    let what = "the server cannot open the file now".to_owned();
+                    Answer::refusal(Status::InternalServerError, what)
+                });
+                (answer, request.method == "HEAD")
             }
             Err(Malformed::Syntax(what)) => (Answer::refusal(Status::BadRequest, what), false),
             Err(Malformed::Version(what)) => {

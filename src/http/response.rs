@@ -16,6 +16,8 @@ pub enum Status {
     RequestTimeout,
     /// 431
     RequestHeaderFieldsTooLarge,
+    /// 500
+    InternalServerError,
     /// 505
     HttpVersionNotSupported,
 }
@@ -29,6 +31,7 @@ impl Status {
             Self::NotFound => "404 Not Found",
             Self::RequestTimeout => "408 Request Timeout",
             Self::RequestHeaderFieldsTooLarge => "431 Request Header Fields Too Large",
+            Self::InternalServerError => "500 Internal Server Error",
             Self::HttpVersionNotSupported => "505 HTTP Version Not Supported",
         }
     }

@@ -36,6 +36,20 @@ places! {
     ANSWER = "labs/3-web-server/README.md#34-the-answer";
     /// Lab 3: one request after another.
     ONE_AT_A_TIME = "labs/3-web-server/README.md#35-one-at-a-time";
+    /// Lab 4: from a URL to a server and a request target.
+    URL = "labs/4-http-client/README.md#41-whom-to-ask-and-for-what";
+    /// Lab 4: what a client sends.
+    ASKING = "labs/4-http-client/README.md#42-asking";
+    /// Lab 4: the head of a response.
+    RESPONSE = "labs/4-http-client/README.md#43-the-head-of-the-response";
+    /// Lab 4: the three ways in which a body ends.
+    BODY = "labs/4-http-client/README.md#44-where-the-body-ends";
+    /// Lab 4: a body that does not come whole.
+    CUT_SHORT = "labs/4-http-client/README.md#45-a-body-cut-short";
+    /// Lab 4: pipes, terminals and files.
+    OUTPUT = "labs/4-http-client/README.md#46-where-it-goes";
+    /// Lab 4: requests typed by hand.
+    SESSION = "labs/4-http-client/README.md#47-a-session";
     /// Lab 2: nobody listens.
     REFUSED = "labs/2-tcp-uppercase/README.md#23-connecting";
 }

@@ -1,4 +1,5 @@
-//! HTTP as the checks speak it: requests in bytes, and answers taken apart.
+//! HTTP as the checks speak it: requests in bytes, answers taken apart, and what a client
+//! under test asks.
 
 use std::time::Duration;
 
@@ -123,6 +124,104 @@ impl Answer {
                     bytes::count(want.len())
                 ),
             );
+        }
+        self
+    }
+}
+
+/// The head of a request as it arrived.
+pub struct Asked {
+    /// All of it, its empty line included.
+    pub bytes: Vec<u8>,
+    /// `GET /index.html HTTP/1.1`
+    pub line: String,
+    /// Names and values.
+    fields: Vec<(String, String)>,
+}
+
+impl Asked {
+    /// Reads a request, which must be one.
+    pub fn from(client: &mut Peer, promise: &Promise) -> Self {
+        let mut all = Vec::new();
+        let end = loop {
+            if let Some(end) = all.windows(4).position(|part| part == b"\r\n\r\n") {
+                break end;
+            }
+            match client.read(64 * 1024, PATIENCE) {
+                Some(more) if !more.is_empty() && all.len() < 1 << 20 => all.extend(more),
+                came => Self::has_no_end(&all, came, promise),
+            }
+        };
+        let behind = &all[end + 4..];
+        if !behind.is_empty() {
+            let behind = bytes::show(behind, 60);
+            promise.broken(Seen::More, format!("behind the request's head came {behind}"));
+        }
+        let head = bytes::text(&all[..end]);
+        if head.replace("\r\n", "").contains(['\r', '\n']) {
+            promise.broken_because(
+                Seen::Other,
+                format!("the request was {}", bytes::show(&all, 80)),
+                Some("each line of a head ends with CR LF (\\r\\n)".to_owned()),
+            );
+        }
+        let mut lines = head.split("\r\n");
+        let line = lines.next().unwrap_or_default().to_owned();
+        let fields = lines.map(|line| match line.split_once(':') {
+            Some((name, value)) if !name.is_empty() && !name.contains([' ', '\t']) => {
+                (name.to_owned(), value.trim().to_owned())
+            }
+            _ => promise.broken(Seen::Other, format!("this line is no field: `{line}`")),
+        });
+        Self { line, fields: fields.collect(), bytes: all }
+    }
+
+    fn has_no_end(all: &[u8], came: Option<Vec<u8>>, promise: &Promise) -> ! {
+        let shown = bytes::show(all, 80);
+        let cause = if all.windows(2).any(|part| part == b"\n\n") {
+            "the lines of a head end with CR LF (\\r\\n), not with LF alone"
+        } else {
+            "an empty line (CR LF) ends the head of a request, also of one without a body"
+        };
+        let (seen, then) = match came {
+            Some(_) => (Seen::Closed, "then the client closed"),
+            None => (Seen::Part, "then nothing more"),
+        };
+        match all {
+            [] => promise.broken(seen, "it connected, but no request came"),
+            _ => promise.broken_because(
+                seen,
+                format!("{shown} came, {then}"),
+                Some(cause.into()),
+            ),
+        }
+    }
+
+    /// The request line must be this.
+    pub fn line(&self, want: &str, promise: &Promise) -> &Self {
+        if self.line != want {
+            promise.broken(Seen::Other, format!("`{}` came, not `{want}`", self.line));
+        }
+        self
+    }
+
+    /// The value of a field that must be there once.
+    pub fn field(&self, name: &str, promise: &Promise) -> &str {
+        let mut values = self.fields.iter().filter(|(its, _)| its.eq_ignore_ascii_case(name));
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) => value,
+            (None, _) => promise.broken(Seen::Part, format!("the request has no {name}")),
+            (Some(_), Some(_)) => {
+                promise.broken(Seen::More, format!("the request has more than one {name}"))
+            }
+        }
+    }
+
+    /// The field must be there once, with this value.
+    pub fn has(&self, name: &str, want: &str, promise: &Promise) -> &Self {
+        let value = self.field(name, promise);
+        if value != want {
+            promise.broken(Seen::Other, format!("`{name}: {value}` came, not `{want}`"));
         }
         self
     }

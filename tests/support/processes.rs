@@ -21,6 +21,17 @@ pub(crate) fn with_descendants(root: Pid) -> Vec<Pid> {
     family
 }
 
+/// The most memory that one of the process and its descendants has had at a time, in bytes
+/// (proc_pid_status(5), VmHWM).
+pub(crate) fn peak_memory(root: Pid) -> Option<usize> {
+    let peaks = with_descendants(root).into_iter().filter_map(|pid| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix(" kB")?.parse::<usize>().ok()
+    });
+    peaks.max().map(|kilobytes| kilobytes * 1024)
+}
+
 fn children_among(processes: &[(Pid, Pid)], parent: Pid) -> impl Iterator<Item = Pid> {
     processes.iter().filter(move |(_, its)| *its == parent).map(|(pid, _)| *pid)
 }

@@ -23,7 +23,7 @@ use predicates::str::contains;
 use crate::executables::{command_shown, keeper, path_of, root};
 use crate::story::{Promise, Seen, broken_machine, quote};
 use crate::tap::Tap;
-use crate::{A_MOMENT, PATIENCE, bytes, handout, promise, record, sockets};
+use crate::{A_MOMENT, PATIENCE, bytes, handout, processes, promise, record, sockets};
 
 /// How long a program may take to get ready. An interpreter on a busy machine needs some
 /// of it.
@@ -309,6 +309,13 @@ impl Running {
             socket.port() == address.port()
                 && (socket.ip() == address.ip() || socket.ip().is_unspecified())
         })
+    }
+
+    /// The most memory that it, or a process that it started, has had at a time, in bytes.
+    /// Not known elsewhere than on Linux.
+    pub fn peak_memory(&self) -> Option<usize> {
+        let keeper = pid(&self.process.lock());
+        processes::peak_memory(keeper)
     }
 
     /// Sends a signal to the program (and its process group, as a terminal does).

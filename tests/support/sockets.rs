@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use nix::unistd::Pid;
 
@@ -44,6 +44,14 @@ pub fn open_for_clients(root: Pid) -> Option<Vec<SocketAddr>> {
 /// Whether this machine has an IPv6 loopback address.
 pub fn has_ipv6() -> bool {
     std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
+}
+
+/// Whether `localhost` here has an IPv4 and an IPv6 address.
+pub fn localhost_has_both() -> bool {
+    let found = ("localhost", 1).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+    found.is_ok_and(|found| {
+        found.iter().any(SocketAddr::is_ipv4) && found.iter().any(SocketAddr::is_ipv6)
+    })
 }
 
 /// Whether this machine takes all of 127.0.0.0/8 as its own, as Linux does.

@@ -2,7 +2,7 @@
 //! under test.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -13,7 +13,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::program::{Ended, Running, Server};
 use crate::record::{Lane, What};
-use crate::story::{Promise, Seen, broken_machine};
+use crate::story::{Promise, Seen, broken_machine, fail};
 use crate::{A_MOMENT, PATIENCE, bytes};
 
 /// How long an answer may take that a peer has provoked by doing what a learner's program
@@ -451,6 +451,19 @@ impl Listening {
     pub fn on(ip: IpAddr, buffers: Option<usize>) -> Self {
         let address = SocketAddr::new(ip, 0);
         Self::try_on(address, buffers).unwrap_or_else(|error| broken_machine(&error))
+    }
+
+    /// On the IPv6 loopback address alone: at the IPv4 one the same port is closed for as
+    /// long as the second is kept.
+    pub fn on_ipv6_alone() -> (Self, ClosedPort) {
+        for _ in 0..20 {
+            let server = Self::on(Ipv6Addr::LOCALHOST.into(), None);
+            let same = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), server.address.port());
+            if let Some(closed) = ClosedPort::at(same) {
+                return (server, closed);
+            }
+        }
+        fail("twenty times somebody else had the port")
     }
 
     /// Listens at `address` if nobody else does.

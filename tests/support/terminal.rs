@@ -45,9 +45,14 @@ impl Terminal {
 
     /// Waits until `text` stands on the screen.
     pub fn expect(&self, text: &str, promise: &Promise) {
-        let found = self
-            .screen
-            .wait_for(PATIENCE, |bytes| bytes::text(bytes).contains(text).then_some(()));
+        self.expect_times(1, text, promise);
+    }
+
+    /// Waits until `text` stands on the screen so many times.
+    pub fn expect_times(&self, times: usize, text: &str, promise: &Promise) {
+        let found = self.screen.wait_for(PATIENCE, |bytes| {
+            (bytes::text(bytes).matches(text).count() >= times).then_some(())
+        });
         if found.is_none() {
             let screen = self.screen.bytes();
             let shown = match quote(&screen) {
