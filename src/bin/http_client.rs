@@ -41,8 +41,7 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 #[derive(Parser)]
 #[command(name = "http_client", version, after_help = EXAMPLES)]
 struct Options {
-    /// Name or address of the server, or a URL like http://host:port/file; without any
-    /// argument the program asks
+    /// Name or address of the server, or a URL; without arguments the program asks
     #[arg(value_name = "HOST|URL", value_parser = ValueParser::os_string())]
     host: Option<OsString>,
 
@@ -58,7 +57,7 @@ struct Options {
     #[arg(short = 'I', long)]
     head: bool,
 
-    /// Send this field too, or in place of the client's own; may be given several times
+    /// Send this field too, or in place of the client's own; repeatable
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
 

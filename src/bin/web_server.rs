@@ -143,11 +143,13 @@ fn converse(
     terminal::say(&format!("Connected to {client}"))?;
     let mut received = Vec::new();
     let arrival = read_head(stream, &mut received, timeout)?;
-    if received.is_empty() && matches!(arrival, Arrival::BrokenOff) {
-        // A browser opens connections in advance, and may never need them.
-        return Ok(Asked::Nothing);
+    // A browser opens connections in advance, and may never need them.
+    let asked = if received.is_empty() { Asked::Nothing } else { Asked::Something };
+    match asked {
+        Asked::Nothing if matches!(arrival, Arrival::BrokenOff) => return Ok(asked),
+        Asked::Nothing => {}
+        Asked::Something => terminal::say(terminal::escape(&received).trim_end())?,
     }
-    terminal::say(terminal::escape(&received).trim_end())?;
 
     let mut all_read = false;
     let (answer, for_head) = match arrival {
@@ -185,7 +187,7 @@ fn converse(
     if !all_read {
         net::close_gently(stream)?;
     }
-    Ok(Asked::Something)
+    Ok(asked)
 }
 
 /// How the head of a request came.
