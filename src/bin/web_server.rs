@@ -5,28 +5,25 @@
 //! and in a browser http://localhost:6789/HelloWorld.html. New here is no system call but
 //! a protocol: the bytes of a connection have a meaning, laid down in RFC 9112.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use clap::Parser;
-use lab_http::files::{self, Root};
-use lab_http::head::{self, Malformed, Request};
-use lab_http::response::{Head, Status};
+use lab_http::arrival::{self, Arrival};
+use lab_http::files::Root;
+use lab_http::head::Request;
+use lab_http::response::{Answer, Status};
 use lab_http::target;
 use socket_lab::cli::{self, Failure};
 use socket_lab::{net, stop, terminal};
 
 /// How long to wait before accept(2) is tried again after an error.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
-
-/// What the page for everything that is not there is called, and the text without one.
-const NOT_FOUND_PAGE: &str = "filenotfound.html";
-const NOT_FOUND_TEXT: &str = "File not found";
 
 /// Serves the files of a folder, one request at a time.
 #[derive(Parser)]
@@ -142,180 +139,57 @@ fn converse(
 ) -> Result<Asked, Trouble> {
     terminal::say(&format!("Connected to {client}"))?;
     let mut received = Vec::new();
-    let arrival = read_head(stream, &mut received, timeout)?;
+    let arrival = arrival::read_head(stream, &mut received, timeout)?;
     // A browser opens connections in advance, and may never need them.
     let asked = if received.is_empty() { Asked::Nothing } else { Asked::Something };
     match asked {
-        Asked::Nothing if matches!(arrival, Arrival::BrokenOff) => return Ok(asked),
+        Asked::Nothing if arrival == Arrival::BrokenOff => return Ok(asked),
         Asked::Nothing => {}
         Asked::Something => terminal::say(terminal::escape(&received).trim_end())?,
     }
 
-    let mut all_read = false;
-    let (answer, for_head) = match arrival {
-        Arrival::Whole(length) => match head::parse_request(&received[..length]) {
-            Ok(request) => {
-                all_read = length == received.len();
-                terminal::say(&format!("Client request: {}", request.target))?;
-                let answer = answer(&request, root).unwrap_or_else(|error| {
-                    // Of no concern to the client whether it is descriptors or memory.
-                    cli::notice(format_args!("cannot open a file: {}", net::why(&error)));
-                    let what = "the server cannot open the file now".to_owned();
-                    Answer::refusal(Status::InternalServerError, what)
-                });
-                (answer, request.method == "HEAD")
-            }
-            Err(Malformed::Syntax(what)) => (Answer::refusal(Status::BadRequest, what), false),
-            Err(Malformed::Version(what)) => {
-                (Answer::refusal(Status::HttpVersionNotSupported, what), false)
-            }
-        },
-        Arrival::TooLong => {
-            let what =
-                format!("the request's head is longer than {} bytes", head::LONGEST_HEAD);
-            (Answer::refusal(Status::RequestHeaderFieldsTooLarge, what), false)
+    match arrival.request(&received, timeout) {
+        Ok(request) => {
+            terminal::say(&format!("Client request: {}", request.target))?;
+            send(stream, answer(&request, root), request.method == "HEAD")?;
         }
-        Arrival::TimedOut => {
-            (Answer::refusal(Status::RequestTimeout, missing(&received, timeout)), false)
-        }
-        Arrival::BrokenOff => {
-            let what = "the request's head breaks off before its empty line".to_owned();
-            (Answer::refusal(Status::BadRequest, what), false)
-        }
-    };
-    send(stream, answer, for_head)?;
-    if !all_read {
+        Err(refusal) => send(stream, refusal, false)?,
+    }
+    // With nothing left to read a plain close will do, when the stream is dropped.
+    if arrival != Arrival::Whole(received.len()) {
         net::close_gently(stream)?;
     }
     Ok(asked)
 }
 
-/// How the head of a request came.
-enum Arrival {
-    /// All of it; its length, as more may have come behind it.
-    Whole(usize),
-    /// More than we are ready to keep, and no end in sight.
-    TooLong,
-    /// Not all of it in time.
-    TimedOut,
-    /// The client closed its side in the middle.
-    BrokenOff,
-}
-
-/// Reads into `received` until a head is whole, or will not be.
-fn read_head(
-    mut stream: &TcpStream,
-    received: &mut Vec<u8>,
-    timeout: Duration,
-) -> io::Result<Arrival> {
-    // For the whole head, not for each byte: a client that sends a byte now and then would
-    // otherwise keep all others waiting for ever.
-    let deadline = Instant::now() + timeout;
-    let mut buffer = [0; 4096];
-    loop {
-        if let Some(length) = head::head_length(received) {
-            let fits = length <= head::LONGEST_HEAD;
-            return Ok(if fits { Arrival::Whole(length) } else { Arrival::TooLong });
-        }
-        if received.len() > head::LONGEST_HEAD {
-            return Ok(Arrival::TooLong);
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(Arrival::TimedOut);
-        }
-        stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut buffer) {
-            Ok(0) => return Ok(Arrival::BrokenOff),
-            Ok(length) => received.extend_from_slice(&buffer[..length]),
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(Arrival::TimedOut),
-                ErrorKind::Interrupted => {}
-                _ => return Err(error),
-            },
-        }
-    }
-}
-
-/// What a request that came in time would have needed.
-fn missing(received: &[u8], timeout: Duration) -> String {
-    let within = cli::show_seconds(timeout);
-    if received.is_empty() {
-        format!("no byte of a request came within {within}")
-    } else if !received.contains(&b'\n') {
-        format!("the request line has no end: within {within} no line end (CR LF) came")
-    } else {
-        format!("the request's head has no end: within {within} no empty line came")
-    }
-}
-
-/// A response that is ready to be sent.
-struct Answer {
-    status: Status,
-    media_type: String,
-    body: Body,
-}
-
-enum Body {
-    Text(String),
-    File(files::Found),
-}
-
-impl Answer {
-    fn refusal(status: Status, what: String) -> Self {
-        Self {
-            status,
-            media_type: "text/plain; charset=utf-8".to_owned(),
-            body: Body::Text(what),
-        }
-    }
-}
-
 /// The answer to a request that could be read.
-fn answer(request: &Request<'_>, root: &Root) -> io::Result<Answer> {
+fn answer(request: &Request<'_>, root: &Root) -> Answer {
     if !matches!(request.method, "GET" | "HEAD") {
         let what = format!("{} is not done here, only GET and HEAD", request.method);
-        return Ok(Answer::refusal(Status::BadRequest, what));
+        return Answer::text(Status::BadRequest, what);
     }
-    let file = |status, path: &Path, found| Answer {
-        status,
-        media_type: files::media_type(path),
-        body: Body::File(found),
-    };
+    find(request, root).unwrap_or_else(|error| {
+        cli::notice(format_args!("cannot open {}: {}", request.target, net::why(&error)));
+        let what = "the server cannot open the file now".to_owned();
+        Answer::text(Status::ServiceUnavailable, what)
+    })
+}
+
+/// The file that a request means, or the page for what is not there.
+fn find(request: &Request<'_>, root: &Root) -> io::Result<Answer> {
     if let Some(path) = target::file_path(request.target)
         && let Some(found) = root.find(&path)?
     {
-        return Ok(file(Status::Ok, &path, found));
+        return Ok(Answer::file(Status::Ok, &path, found));
     }
-    let page = Path::new(NOT_FOUND_PAGE);
-    Ok(match root.find(page)? {
-        Some(found) => file(Status::NotFound, page, found),
-        None => Answer::refusal(Status::NotFound, NOT_FOUND_TEXT.to_owned()),
-    })
+    Answer::not_found(root)
 }
 
 /// Sends an answer; the one to HEAD is all but the body (RFC 9110 §9.3.2).
 fn send(mut stream: &TcpStream, answer: Answer, for_head: bool) -> io::Result<()> {
-    let length = match &answer.body {
-        Body::Text(text) => text.len() as u64,
-        Body::File(found) => found.length,
-    };
-    let mut head = Head::new(answer.status, SystemTime::now());
-    head.field("Content-Type", answer.media_type);
-    head.field("Content-Length", length);
+    let mut head = answer.head();
     // The client need not wait for more behind this answer (RFC 9112 §9.6).
     head.field("Connection", "close");
     stream.write_all(&head.finish())?;
-    if for_head {
-        return Ok(());
-    }
-    match answer.body {
-        Body::Text(text) => stream.write_all(text.as_bytes()),
-        Body::File(found) => {
-            // Not a byte more than announced, even if the file has grown meanwhile. If it
-            // has shrunk, the end of the connection tells the client.
-            let mut bytes = found.file.take(length);
-            io::copy(&mut bytes, &mut stream).map(drop)
-        }
-    }
+    if for_head { Ok(()) } else { answer.send_body(stream) }
 }

@@ -1,8 +1,9 @@
 //! The HTTP that labs 3 to 6 share. In the order in which a server needs it:
 //!
+//! - [`arrival`]: reading the head of a request;
 //! - [`head`]: where a head ends, and what it says;
 //! - [`target`], [`files`]: which file is meant, and opening it;
-//! - [`response`]: the head of the answer.
+//! - [`response`]: the answer.
 //!
 //! And what a client needs besides:
 //!
@@ -11,6 +12,7 @@
 //! - [`receive`]: a response, from a connection;
 //! - [`output`]: where it goes then.
 
+pub mod arrival;
 pub mod body;
 pub mod chunked;
 pub mod files;

@@ -1,7 +1,16 @@
-//! The head of a response: a status line, and fields in a fixed order.
+//! Responses: a status line, fields, and a body that is a file or a few words.
 
-use std::fmt::{Display, Write};
+use std::fmt::{Display, Write as _};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
 use std::time::SystemTime;
+
+use crate::files::{self, Found, Root};
+
+/// What the page for everything that is not there is called, and the text without one.
+const NOT_FOUND_PAGE: &str = "filenotfound.html";
+const NOT_FOUND_TEXT: &str = "File not found";
 
 /// A status that the servers of the kit answer with (RFC 9110 §15, RFC 6585 §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +25,8 @@ pub enum Status {
     RequestTimeout,
     /// 431
     RequestHeaderFieldsTooLarge,
-    /// 500
-    InternalServerError,
+    /// 503
+    ServiceUnavailable,
     /// 505
     HttpVersionNotSupported,
 }
@@ -31,8 +40,78 @@ impl Status {
             Self::NotFound => "404 Not Found",
             Self::RequestTimeout => "408 Request Timeout",
             Self::RequestHeaderFieldsTooLarge => "431 Request Header Fields Too Large",
-            Self::InternalServerError => "500 Internal Server Error",
+            Self::ServiceUnavailable => "503 Service Unavailable",
             Self::HttpVersionNotSupported => "505 HTTP Version Not Supported",
+        }
+    }
+}
+
+/// What a request is answered with.
+pub struct Answer {
+    /// How it went.
+    pub status: Status,
+    media_type: String,
+    body: Body,
+}
+
+enum Body {
+    Text(String),
+    File(Found),
+}
+
+impl Answer {
+    /// A few words, as a body that a person can read.
+    pub fn text(status: Status, what: String) -> Self {
+        let media_type = "text/plain; charset=utf-8".to_owned();
+        Self { status, media_type, body: Body::Text(what) }
+    }
+
+    /// The file that was found at `path`.
+    pub fn file(status: Status, path: &Path, found: Found) -> Self {
+        Self { status, media_type: files::media_type(path), body: Body::File(found) }
+    }
+
+    /// 404, with the page that the root has for it.
+    ///
+    /// # Errors
+    /// As [`Root::find`].
+    pub fn not_found(root: &Root) -> io::Result<Self> {
+        let page = Path::new(NOT_FOUND_PAGE);
+        Ok(match root.find(page)? {
+            Some(found) => Self::file(Status::NotFound, page, found),
+            None => Self::text(Status::NotFound, NOT_FOUND_TEXT.to_owned()),
+        })
+    }
+
+    /// The beginning of the response's head, which describes the body.
+    pub fn head(&self) -> Head {
+        let mut head = Head::new(self.status, SystemTime::now());
+        head.field("Content-Type", &self.media_type);
+        head.field("Content-Length", self.length());
+        head
+    }
+
+    /// Sends the body.
+    ///
+    /// # Errors
+    /// The client takes no more, or the file cannot be read.
+    pub fn send_body(self, mut stream: &TcpStream) -> io::Result<()> {
+        let length = self.length();
+        match self.body {
+            Body::Text(text) => stream.write_all(text.as_bytes()),
+            Body::File(found) => {
+                // Not a byte more than announced, even if the file has grown meanwhile. If
+                // it has shrunk, the end of the connection tells the client.
+                let mut bytes = found.file.take(length);
+                io::copy(&mut bytes, &mut stream).map(drop)
+            }
+        }
+    }
+
+    fn length(&self) -> u64 {
+        match &self.body {
+            Body::Text(text) => text.len() as u64,
+            Body::File(found) => found.length,
         }
     }
 }
@@ -43,7 +122,7 @@ pub struct Head(String);
 impl Head {
     /// Begins with the status line, and the `Date` that a server with a clock must send
     /// (RFC 9110 §6.6.1).
-    pub fn new(status: Status, now: SystemTime) -> Self {
+    fn new(status: Status, now: SystemTime) -> Self {
         let mut head = Self(format!("HTTP/1.1 {}\r\n", status.line()));
         head.field("Date", httpdate::fmt_http_date(now));
         head
