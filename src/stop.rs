@@ -48,6 +48,11 @@ impl Connections {
         Some(Place { connections: self.clone(), number })
     }
 
+    /// How many are open now.
+    pub fn count(&self) -> usize {
+        self.0.lock().open.len()
+    }
+
     /// Takes no more connections, ends the idle ones, and waits for the others at most
     /// `grace`.
     fn finish(&self, grace: Duration) {
@@ -90,14 +95,13 @@ pub fn on_signal(connections: &Connections) -> Result<(), Failure> {
     let connections = connections.clone();
     // The closure runs on a thread of its own, not inside the signal handler, so it may
     // take locks and wait.
-    ctrlc::set_handler(move || {
-        connections.finish(GRACE);
-        exit();
-    })
-    .map_err(|error| Failure::refused(format!("cannot handle Ctrl-C: {error}")))
+    ctrlc::set_handler(move || end(&connections))
+        .map_err(|error| Failure::refused(format!("cannot handle Ctrl-C: {error}")))
 }
 
+/// Ends the process with status 0, after the answers that are under way.
 #[expect(clippy::disallowed_methods, reason = "the main thread is blocked in accept or recv")]
-fn exit() {
+pub fn end(connections: &Connections) {
+    connections.finish(GRACE);
     std::process::exit(0);
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use cap_fs_ext::OpenOptionsSyncExt;
 use cap_std::ambient_authority;
@@ -17,6 +18,8 @@ pub struct Found {
     pub file: File,
     /// Its length in bytes when it was opened.
     pub length: u64,
+    /// When it was last changed, if an HTTP date can say it.
+    pub modified: Option<SystemTime>,
 }
 
 impl Root {
@@ -52,8 +55,15 @@ impl Root {
         if !metadata.is_file() {
             return Ok(None);
         }
-        Ok(Some(Found { file, length: metadata.len() }))
+        let modified = metadata.modified().ok().filter(|time| in_http_date(*time));
+        Ok(Some(Found { file, length: metadata.len(), modified }))
     }
+}
+
+/// Whether an HTTP date can name the time: its years have four digits.
+fn in_http_date(time: SystemTime) -> bool {
+    const YEAR_10000: Duration = Duration::from_secs(253_402_300_800);
+    time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|since| since < YEAR_10000)
 }
 
 /// Whether it is the process or the machine that has run out of something, here of file

@@ -3,7 +3,8 @@
 //! - [`arrival`]: reading the head of a request;
 //! - [`head`]: where a head ends, and what it says;
 //! - [`target`], [`files`]: which file is meant, and opening it;
-//! - [`response`]: the answer.
+//! - [`response`]: the answer;
+//! - [`persistence`], [`condition`], [`log`]: what lab 6 adds.
 //!
 //! And what a client needs besides:
 //!
@@ -15,9 +16,12 @@
 pub mod arrival;
 pub mod body;
 pub mod chunked;
+pub mod condition;
 pub mod files;
 pub mod head;
+pub mod log;
 pub mod output;
+pub mod persistence;
 pub mod receive;
 pub mod response;
 pub mod target;

@@ -17,6 +17,8 @@ const NOT_FOUND_TEXT: &str = "File not found";
 pub enum Status {
     /// 200
     Ok,
+    /// 304
+    NotModified,
     /// 400
     BadRequest,
     /// 404
@@ -32,10 +34,16 @@ pub enum Status {
 }
 
 impl Status {
+    /// The code alone, as in `404`.
+    pub fn code(self) -> &'static str {
+        &self.line()[..3]
+    }
+
     /// The code and its reason phrase, as in `404 Not Found`.
     pub fn line(self) -> &'static str {
         match self {
             Self::Ok => "200 OK",
+            Self::NotModified => "304 Not Modified",
             Self::BadRequest => "400 Bad Request",
             Self::NotFound => "404 Not Found",
             Self::RequestTimeout => "408 Request Timeout",
@@ -83,6 +91,22 @@ impl Answer {
         })
     }
 
+    /// When its file was last changed.
+    pub fn modified(&self) -> Option<SystemTime> {
+        match &self.body {
+            Body::File(found) => found.modified,
+            Body::Text(_) => None,
+        }
+    }
+
+    /// The length of its body in bytes.
+    pub fn length(&self) -> u64 {
+        match &self.body {
+            Body::Text(text) => text.len() as u64,
+            Body::File(found) => found.length,
+        }
+    }
+
     /// The beginning of the response's head, which describes the body.
     pub fn head(&self) -> Head {
         let mut head = Head::new(self.status, SystemTime::now());
@@ -94,24 +118,17 @@ impl Answer {
     /// Sends the body.
     ///
     /// # Errors
-    /// The client takes no more, or the file cannot be read.
+    /// The client takes no more, the file cannot be read, or it has become shorter than it
+    /// was: what was announced as the length is then not true any more.
     pub fn send_body(self, mut stream: &TcpStream) -> io::Result<()> {
         let length = self.length();
         match self.body {
             Body::Text(text) => stream.write_all(text.as_bytes()),
             Body::File(found) => {
-                // Not a byte more than announced, even if the file has grown meanwhile. If
-                // it has shrunk, the end of the connection tells the client.
-                let mut bytes = found.file.take(length);
-                io::copy(&mut bytes, &mut stream).map(drop)
+                // Not a byte more than announced, even if the file has grown meanwhile.
+                let sent = io::copy(&mut found.file.take(length), &mut stream)?;
+                if sent == length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
             }
-        }
-    }
-
-    fn length(&self) -> u64 {
-        match &self.body {
-            Body::Text(text) => text.len() as u64,
-            Body::File(found) => found.length,
         }
     }
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
+use crate::head::{Malformed, Request};
+
 /// The path that `target` names, relative to the root; `None` if it can name no file
 /// there.
 ///
@@ -11,9 +13,7 @@ use percent_encoding::percent_decode_str;
 /// space. An absolute target, as `http://localhost/a.txt`, names the same as its path.
 /// `/` names the root itself, an empty path.
 pub fn file_path(target: &str) -> Option<PathBuf> {
-    let path = without_authority(target);
-    let path = path.split_once('?').map_or(path, |(path, _query)| path);
-    let path = path.strip_prefix('/')?;
+    let path = path(target).strip_prefix('/')?;
     // Decoded once, and only here. Whoever decodes twice turns %252e into a dot.
     let path = percent_decode_str(path).decode_utf8().ok()?;
     // NUL ends a name for the system calls, a backslash is a slash to some of them, and
@@ -23,6 +23,28 @@ pub fn file_path(target: &str) -> Option<PathBuf> {
         return None;
     }
     Some(path.trim_start_matches('/').into())
+}
+
+/// Whether the target of a GET or HEAD has one of the two forms that it may have: a path,
+/// or a URL of http (RFC 9112 §3.2).
+///
+/// # Errors
+/// It has neither.
+pub fn check(request: &Request<'_>) -> Result<(), Malformed> {
+    let (method, target) = (request.method, request.target);
+    let is_fine = path(target).starts_with('/') && !target.starts_with("http:///");
+    if is_fine || !matches!(method, "GET" | "HEAD") {
+        return Ok(());
+    }
+    Err(Malformed::Syntax(format!(
+        "\"{target}\" is neither a path, like /index.html, nor a URL"
+    )))
+}
+
+/// The path of a target, as it was sent: without a query, and without scheme and host.
+pub fn path(target: &str) -> &str {
+    let path = without_authority(target);
+    path.split_once('?').map_or(path, |(path, _query)| path)
 }
 
 /// The path and query of a target in absolute form, which a server must accept (RFC 9112

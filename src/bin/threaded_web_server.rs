@@ -1,0 +1,469 @@
+//! Labs 5 and 6: a web server with a thread for each connection, and more than one request
+//! on a connection.
+//!
+//!     cargo run --bin threaded_web_server
+//!
+//! and in a browser http://localhost:8080/. A thread that waits for its client keeps nobody
+//! else waiting; that is the whole secret of lab 5. Lab 6 keeps the connection for further
+//! requests, answers 304 to clients that have a file already, and writes a log.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use clap::{Parser, ValueEnum};
+use lab_http::arrival::{self, Arrival};
+use lab_http::files::Root;
+use lab_http::head::Request;
+use lab_http::log::{Exchange, Format, Log};
+use lab_http::response::{Answer, Status};
+use lab_http::{condition, persistence, target};
+use socket_lab::cli::{self, Failure};
+use socket_lab::{net, stop, terminal};
+
+/// The address space of a thread's stack. Its deepest call needs a tenth of it. The default
+/// of 2 MiB, times 10,000 connections, would be more than many machines let a process have.
+const STACK: usize = 256 * 1024;
+
+/// How long to wait before accept(2) is tried again after an error.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
+
+/// So many connections over the limit are told so; beyond that, each gets the answer and
+/// no time to read it.
+const MOST_REFUSALS: u64 = 100;
+
+/// What is served unless `--allow` adds to it.
+const EXTENSIONS: [&str; 5] = ["txt", "html", "png", "jpg", "jpeg"];
+
+/// What `/` means.
+const INDEX: &str = "index.html";
+
+/// Serves the files of a folder to many clients at once.
+#[derive(Parser)]
+#[command(name = "threaded_web_server", version, after_help = EXAMPLES)]
+struct Options {
+    /// Port to listen on; 0 takes any free one
+    #[arg(default_value_t = 8080)]
+    port: u16,
+
+    /// Address to listen on; 0.0.0.0 lets other machines in
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    host: String,
+
+    /// Fail if the port is taken, and do not try the next one
+    #[arg(long)]
+    strict_port: bool,
+
+    /// Folder whose files are served
+    #[arg(long, value_name = "DIR", default_value = "www")]
+    root: PathBuf,
+
+    /// Serve files with these extensions too, as in css,js
+    #[arg(long, value_name = "EXT", value_delimiter = ',')]
+    allow: Vec<String>,
+
+    /// How long a connection may be idle, and a request's head may take to come
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = cli::seconds)]
+    keep_alive_timeout: Duration,
+
+    /// Close a connection after so many requests
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    max_requests: u64,
+
+    /// Keep connections open unless the client says close, as HTTP/1.1 has it
+    #[arg(long)]
+    persistent: bool,
+
+    /// Answer 503 where more connections are open
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    max_connections: u64,
+
+    /// File to which the access log is appended
+    #[arg(long, value_name = "FILE", default_value = "log.txt")]
+    log: PathBuf,
+
+    /// How the log is written
+    #[arg(long, value_name = "FORMAT", default_value = "lab")]
+    log_format: LogFormat,
+
+    /// Write no log
+    #[arg(long, conflicts_with_all = ["log", "log_format"])]
+    no_log: bool,
+
+    /// Print the ready line alone
+    #[arg(long)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// Two lines for each exchange
+    Lab,
+    /// The NCSA combined format, for log analysers
+    Combined,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo run --bin threaded_web_server
+  cargo run --bin threaded_web_server -- 8000 --root my/site --allow css,js
+  cargo run --bin threaded_web_server -- --persistent --log-format combined --log access.log";
+
+fn main() -> ExitCode {
+    cli::run(serve)
+}
+
+fn serve(options: Options) -> Result<(), Failure> {
+    let root = Root::open(&options.root).map_err(|error| {
+        let shown = options.root.display();
+        Failure::refused(format!("cannot open the folder {shown}: {}", net::why(&error)))
+            .with_hint("name the folder to serve with --root")
+    })?;
+    let listener = listen(&options)?;
+    let connections = stop::Connections::default();
+    stop::on_signal(&connections)?;
+    let log = open_log(&options);
+    let server = Arc::new(Server { root, log, log_fails: AtomicBool::new(false), options });
+    let bound = listener.local_addr().map_err(|error| Failure::refused(net::why(&error)))?;
+    terminal::say(&format!("Server is running on host/port: {}/{}", bound.ip(), bound.port()))?;
+
+    let mut accepts = true;
+    loop {
+        // Waits for a connection, and returns a new socket for it alone. It has the same
+        // local port as the listening one; what tells connections apart is the client's
+        // address and port.
+        let (stream, client) = match listener.accept() {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Most likely the descriptors have run out. Who waits now waits in the
+                // backlog until others have gone.
+                if std::mem::take(&mut accepts) {
+                    cli::notice(format_args!("cannot accept: {}", net::why(&error)));
+                }
+                thread::sleep(PAUSE_AFTER_ERROR);
+                continue;
+            }
+        };
+        accepts = true;
+        let stream = Arc::new(stream);
+        let Some(place) = connections.enter(&stream) else { continue };
+        let open = connections.count() as u64;
+        let most = server.options.max_connections;
+        if open > most + MOST_REFUSALS {
+            let _ = refuse(&stream);
+            continue;
+        }
+        let (attended, server) = (Arc::clone(&stream), Arc::clone(&server));
+        let connections = connections.clone();
+        let thread = thread::Builder::new().stack_size(STACK).spawn(move || {
+            let done = if open > most {
+                // A client that goes away meanwhile does not matter.
+                let _ = refuse(&attended).and_then(|()| net::close_gently(&attended));
+                Ok(())
+            } else {
+                server.attend(&attended, client)
+            };
+            drop(place);
+            if done.is_err() {
+                stop::end(&connections); // Nobody reads our stdout any more.
+            }
+        });
+        if let Err(error) = thread {
+            cli::notice(format_args!("cannot start a thread: {}", net::why(&error)));
+            let _ = refuse(&stream);
+        }
+    }
+}
+
+/// Listens on the port, or on the next one that is free.
+fn listen(options: &Options) -> Result<TcpListener, Failure> {
+    let mut address = net::resolve_first(&options.host, options.port)?;
+    loop {
+        match TcpListener::bind(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse
+                    && !options.strict_port
+                    && address.port() < u16::MAX =>
+            {
+                let next = address.port() + 1;
+                cli::notice(format_args!("port {} is taken, trying {next}", address.port()));
+                address.set_port(next);
+            }
+            Err(error) => {
+                return Err(net::cannot_listen("threaded_web_server", address, &error));
+            }
+        }
+    }
+}
+
+/// Opens the log. A server without one is better than none.
+fn open_log(options: &Options) -> Option<Log> {
+    if options.no_log {
+        return None;
+    }
+    let format = match options.log_format {
+        LogFormat::Lab => Format::Lab,
+        LogFormat::Combined => Format::Combined,
+    };
+    Log::open(&options.log, format)
+        .inspect_err(|error| {
+            let (shown, why) = (options.log.display(), net::why(error));
+            cli::notice(format_args!("no log is written: cannot open {shown}: {why}"));
+        })
+        .ok()
+}
+
+/// Says that this connection is one too many.
+fn refuse(mut stream: &TcpStream) -> io::Result<()> {
+    let what = "too many connections are open, try again later".to_owned();
+    let answer = Answer::text(Status::ServiceUnavailable, what);
+    let mut head = answer.head();
+    head.field("Connection", "close");
+    stream.write_all(&head.finish())?;
+    answer.send_body(stream)
+}
+
+/// What all threads share.
+struct Server {
+    options: Options,
+    root: Root,
+    log: Option<Log>,
+    /// Whether the last line could not be written, so that this is said once only.
+    log_fails: AtomicBool,
+}
+
+/// How a connection ended.
+enum Ended {
+    /// Nothing, or not all of a request, came in time.
+    TimedOut,
+    /// It has had all the requests that it may have.
+    Maximum,
+    /// One of the two sides wanted it so.
+    Closed,
+}
+
+/// What comes behind a request on its connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    /// Another request, if the client likes.
+    Another,
+    /// Nothing.
+    Nothing,
+    /// Something that is not read here, or nobody can tell.
+    Unknown,
+}
+
+/// What may go wrong on the way to an answer.
+enum Trouble {
+    /// With this client.
+    Connection,
+    /// With our own stdout.
+    Console(Failure),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(_: io::Error) -> Self {
+        // Clients come and go as they like.
+        Self::Connection
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Console(failure)
+    }
+}
+
+impl Server {
+    /// Attends to one client, from its connection to its end.
+    fn attend(&self, stream: &TcpStream, client: SocketAddr) -> Result<(), Failure> {
+        self.say(&format!("Received connection from {client}"))?;
+        let ended = self.converse(stream, client);
+        // From here on the client knows; what it still sends is of no interest.
+        let _ = stream.shutdown(Shutdown::Both);
+        let why = match ended {
+            Ok(Ended::TimedOut) => "Timeout, connection".to_owned(),
+            Ok(Ended::Maximum) => {
+                format!("Maximum {} requests, connection", self.options.max_requests)
+            }
+            Ok(Ended::Closed) | Err(Trouble::Connection) => "Connection".to_owned(),
+            Err(Trouble::Console(failure)) => return Err(failure),
+        };
+        self.say(&format!("{why} to {client} is closed."))
+    }
+
+    /// Answers one request after another.
+    fn converse(&self, stream: &TcpStream, client: SocketAddr) -> Result<Ended, Trouble> {
+        let timeout = self.options.keep_alive_timeout;
+        // What has come and is not answered yet. A client may send several requests
+        // without waiting for the answers (pipelining, RFC 9112 §9.3.2).
+        let mut received = Vec::new();
+        let mut left = self.options.max_requests;
+        loop {
+            // The clock runs from the last answer, at first from the accept.
+            let arrival = arrival::read_head(stream, &mut received, timeout)?;
+            match arrival {
+                Arrival::TimedOut if received.is_empty() => return Ok(Ended::TimedOut),
+                Arrival::BrokenOff if received.is_empty() => return Ok(Ended::Closed),
+                _ => {}
+            }
+            let asked = SystemTime::now();
+            let length = match arrival {
+                Arrival::Whole(length) => length,
+                _ => received.len(),
+            };
+            let head = terminal::escape(&received[..length]);
+            self.say(&format!("Received request from {client}:\n{}", head.trim_end()))?;
+
+            left -= 1;
+            let (request, answer, behind) = match arrival.request(&received, timeout) {
+                Ok(request) => {
+                    let (answer, behind) = self.answer(&request);
+                    (Some(request), answer, behind)
+                }
+                Err(refusal) => (None, refusal, Behind::Unknown),
+            };
+            let goes_on = behind == Behind::Another && left > 0;
+            let for_head = request.is_some_and(|request| request.method == "HEAD");
+            let status = answer.status;
+            let sent = self.send(stream, answer, for_head, goes_on.then_some(left + 1));
+            self.log(&Exchange {
+                client: client.ip(),
+                asked,
+                request: request.as_ref(),
+                keep_alive: request.is_some_and(|request| self.is_wanted(&request)),
+                status,
+                answered: SystemTime::now(),
+                kept: goes_on,
+                body: sent.as_ref().map_or(0, |bytes| *bytes),
+            });
+            sent?;
+
+            received.drain(..length);
+            if !goes_on {
+                if behind != Behind::Nothing || !received.is_empty() {
+                    net::close_gently(stream)?;
+                }
+                return Ok(match (arrival, behind) {
+                    (Arrival::TimedOut, _) => Ended::TimedOut,
+                    (_, Behind::Another) => Ended::Maximum,
+                    _ => Ended::Closed,
+                });
+            }
+            self.say(&format!("Request completed, waiting for next request from: {client}"))?;
+        }
+    }
+
+    /// The answer to a request that could be read, and what comes behind it.
+    fn answer(&self, request: &Request<'_>) -> (Answer, Behind) {
+        let sound = target::check(request)
+            .and_then(|()| persistence::check_host(request))
+            .and_then(|()| persistence::has_body(request));
+        let behind = match sound {
+            Ok(false) if self.is_wanted(request) => Behind::Another,
+            Ok(false) => Behind::Nothing,
+            Ok(true) => Behind::Unknown,
+            Err(wrong) => {
+                return (Answer::text(Status::BadRequest, wrong.to_string()), Behind::Unknown);
+            }
+        };
+        if !matches!(request.method, "GET" | "HEAD") {
+            let what = format!("{} is not done here, only GET and HEAD", request.method);
+            return (Answer::text(Status::BadRequest, what), behind);
+        }
+        let answer = self.find(request).unwrap_or_else(|error| {
+            cli::notice(format_args!("cannot open {}: {}", request.target, net::why(&error)));
+            let what = "the server cannot open the file now".to_owned();
+            Answer::text(Status::ServiceUnavailable, what)
+        });
+        (answer, behind)
+    }
+
+    /// The file that a request means, or why there is none for it.
+    fn find(&self, request: &Request<'_>) -> io::Result<Answer> {
+        let Some(path) = target::file_path(request.target) else {
+            return Answer::not_found(&self.root);
+        };
+        let path = if path.as_os_str().is_empty() { PathBuf::from(INDEX) } else { path };
+        let Some(extension) = path.extension() else {
+            return Answer::not_found(&self.root);
+        };
+        if !self.serves(extension) {
+            let what = format!("files like {} are not served here", path.display());
+            return Ok(Answer::text(Status::BadRequest, what));
+        }
+        let Some(found) = self.root.find(&path)? else {
+            return Answer::not_found(&self.root);
+        };
+        let fresh = condition::is_fresh(request, found.modified);
+        let status = if fresh { Status::NotModified } else { Status::Ok };
+        Ok(Answer::file(status, &path, found))
+    }
+
+    fn serves(&self, extension: &OsStr) -> bool {
+        let allowed = self.options.allow.iter().map(|its| its.trim_start_matches('.'));
+        EXTENSIONS.into_iter().chain(allowed).any(|its| extension.eq_ignore_ascii_case(its))
+    }
+
+    fn is_wanted(&self, request: &Request<'_>) -> bool {
+        persistence::is_wanted(request, !self.options.persistent)
+    }
+
+    /// Sends an answer, with the number of requests that the connection may still have if
+    /// it goes on. Returns the bytes of body that were sent.
+    fn send(
+        &self,
+        mut stream: &TcpStream,
+        answer: Answer,
+        for_head: bool,
+        keep_alive: Option<u64>,
+    ) -> io::Result<u64> {
+        let mut head = answer.head();
+        if let (Status::Ok | Status::NotModified, Some(time)) =
+            (answer.status, answer.modified())
+        {
+            // A time to come would be a lie by the server's own clock (RFC 9110 §8.8.2.1).
+            head.field("Last-Modified", httpdate::fmt_http_date(time.min(SystemTime::now())));
+        }
+        match keep_alive {
+            Some(most) => {
+                // In whole seconds: a fraction more is no harm, a fraction less would be.
+                let timeout = self.options.keep_alive_timeout.as_secs_f64().ceil();
+                head.field("Connection", "keep-alive");
+                head.field("Keep-Alive", format_args!("timeout={timeout}, max={most}"));
+            }
+            None => head.field("Connection", "close"),
+        }
+        stream.write_all(&head.finish())?;
+        if for_head || answer.status == Status::NotModified {
+            return Ok(0);
+        }
+        let length = answer.length();
+        answer.send_body(stream).map(|()| length)
+    }
+
+    fn log(&self, exchange: &Exchange<'_>) {
+        let Some(log) = &self.log else { return };
+        match log.add(exchange) {
+            Ok(()) => self.log_fails.store(false, Ordering::Relaxed),
+            Err(error) if !self.log_fails.swap(true, Ordering::Relaxed) => {
+                cli::notice(format_args!("the log cannot be written: {}", net::why(&error)));
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Prints whole lines at once, so that those of other threads do not get between.
+    fn say(&self, lines: &str) -> Result<(), Failure> {
+        if self.options.quiet { Ok(()) } else { terminal::say(lines) }
+    }
+}

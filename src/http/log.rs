@@ -1,0 +1,165 @@
+//! The access log: who asked for what, and what the answer was.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use crate::head::Request;
+use crate::response::Status;
+use crate::target;
+
+/// How an exchange is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Two lines, one for the request and one for the response.
+    Lab,
+    /// One line in the NCSA combined format, which log analysers read.
+    Combined,
+}
+
+/// A request and its response.
+#[derive(Clone, Copy)]
+pub struct Exchange<'a> {
+    /// Who asked.
+    pub client: IpAddr,
+    /// When the request had come.
+    pub asked: SystemTime,
+    /// What was asked, if that could be read.
+    pub request: Option<&'a Request<'a>>,
+    /// Whether the client asked for the connection to go on.
+    pub keep_alive: bool,
+    /// What was answered.
+    pub status: Status,
+    /// When.
+    pub answered: SystemTime,
+    /// Whether the response said that the connection goes on.
+    pub kept: bool,
+    /// The bytes of the response's body.
+    pub body: u64,
+}
+
+/// A log file, to which lines are appended.
+pub struct Log {
+    file: File,
+    format: Format,
+    /// Whether the last line was written in part only.
+    torn: AtomicBool,
+}
+
+impl Log {
+    /// Opens the file at `path`, or makes it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn open(path: &Path, format: Format) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(Self { file, format, torn: AtomicBool::new(false) })
+    }
+
+    /// Adds an exchange, with a single write(2). Because the file was opened to be appended
+    /// to, no other thread's or program's lines get between, and what was written is there
+    /// even if this program is killed the moment after.
+    ///
+    /// # Errors
+    /// It was not written, or in part only.
+    pub fn add(&self, exchange: &Exchange<'_>) -> io::Result<()> {
+        let lines = match self.format {
+            Format::Lab => exchange.lab(),
+            Format::Combined => exchange.combined(),
+        };
+        // A disk that was full for a while leaves a part of a line. The next one is whole.
+        let mended = self.torn.swap(false, Ordering::Relaxed);
+        let lines = if mended { format!("\n{lines}") } else { lines };
+        let written = (&self.file).write(lines.as_bytes())?;
+        if written < lines.len() {
+            self.torn.store(true, Ordering::Relaxed);
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+}
+
+impl Exchange<'_> {
+    /// As in `[Client request from (localhost, 127.0.0.1)][Connection: keep-alive]…`.
+    fn lab(&self) -> String {
+        let client = self.client;
+        let name =
+            if client.is_loopback() { "localhost".to_owned() } else { client.to_string() };
+        let (connection, method, file) = match self.request {
+            Some(request) => {
+                (said(self.keep_alive), request.method, shown(target::path(request.target)))
+            }
+            None => ("-", "-", "-".to_owned()),
+        };
+        format!(
+            "[Client request from ({name}, {client})][Connection: {connection}][Method: \
+             {method}][Request file name: {file}][Date: {}]\n\
+             [Server response to ({name}, {client})][StatusCode: HTTP/1.1 {}][Date: \
+             {}][Connection: {}]\n",
+            httpdate::fmt_http_date(self.asked),
+            self.status.line(),
+            httpdate::fmt_http_date(self.answered),
+            said(self.kept),
+        )
+    }
+
+    /// As in `127.0.0.1 - - [05/Apr/2024:13:33:33 +0000] "GET / HTTP/1.1" 200 905 "-" "curl"`.
+    fn combined(&self) -> String {
+        let Self { client, request, body, .. } = self;
+        let line = match request {
+            Some(request) => quoted(
+                format!(
+                    "{} {} HTTP/1.{}",
+                    request.method, request.target, request.minor_version
+                )
+                .as_bytes(),
+            ),
+            None => "-".to_owned(),
+        };
+        let field = |name| match request.and_then(|request| request.fields.get(name)) {
+            Some(value) if !value.is_empty() => quoted(value),
+            _ => "-".to_owned(),
+        };
+        // "Fri, 05 Apr 2024 13:33:33 GMT", a fixed form (RFC 9110 §5.6.7).
+        let date = httpdate::fmt_http_date(self.asked);
+        let (day, month, year) = (&date[5..7], &date[8..11], &date[12..16]);
+        let time = &date[17..25];
+        let status = self.status.code();
+        let (referer, agent) = (field("Referer"), field("User-Agent"));
+        format!(
+            "{client} - - [{day}/{month}/{year}:{time} +0000] \"{line}\" {status} {body} \
+             \"{referer}\" \"{agent}\"\n"
+        )
+    }
+}
+
+fn said(keep_alive: bool) -> &'static str {
+    if keep_alive { "keep-alive" } else { "close" }
+}
+
+/// A path as it stands between brackets, which it could otherwise close.
+fn shown(path: &str) -> String {
+    match path {
+        "/" => "/index.html".to_owned(),
+        path => path.replace('[', "%5B").replace(']', "%5D"),
+    }
+}
+
+/// Text as it stands between quotation marks, as Apache and nginx write it: what could end
+/// the field or the line is escaped.
+fn quoted(text: &[u8]) -> String {
+    let mut quoted = String::with_capacity(text.len());
+    for &byte in text {
+        if matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\') {
+            quoted.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(quoted, "\\x{byte:02X}");
+        }
+    }
+    quoted
+}

@@ -1,0 +1,175 @@
+//! What a server must know of a request before it keeps the connection for another one
+//! (RFC 9112 §3.2, §6, §9.3).
+
+use crate::head::{Malformed, Request};
+
+/// Whether the client and this server want the connection to go on behind this request.
+///
+/// HTTP/1.1 connections persist unless told otherwise; with `asked_only` they do so only
+/// where the client asks for `keep-alive`, as it had to in HTTP/1.0 (RFC 9112 §9.3).
+pub fn is_wanted(request: &Request<'_>, asked_only: bool) -> bool {
+    let says = |option: &[u8]| {
+        request.fields.list("Connection").any(|its| its.eq_ignore_ascii_case(option))
+    };
+    let unless_told = !asked_only && request.minor_version > 0;
+    (unless_told || says(b"keep-alive")) && !says(b"close")
+}
+
+/// Whether a body follows the head, whose bytes must not be taken for the next request
+/// (RFC 9112 §6.3).
+///
+/// # Errors
+/// The fields contradict themselves. Whoever guesses then, and guesses otherwise than a
+/// proxy before it, lets a client smuggle requests past that proxy (§11.2).
+pub fn has_body(request: &Request<'_>) -> Result<bool, Malformed> {
+    let fields = request.fields;
+    if fields.get("Transfer-Encoding").is_some() {
+        if fields.get("Content-Length").is_some() {
+            return Err(syntax("Content-Length and Transfer-Encoding exclude each other"));
+        }
+        if request.minor_version == 0 {
+            return Err(syntax("HTTP/1.0 has no Transfer-Encoding"));
+        }
+        let mut codings = fields.list("Transfer-Encoding");
+        let only = (codings.next(), codings.next());
+        return match only {
+            (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(true),
+            _ => Err(syntax("the only transfer coding that is read here is chunked")),
+        };
+    }
+    let mut length = None;
+    for value in
+        fields.all("Content-Length").flat_map(|value| value.split(|byte| *byte == b','))
+    {
+        let value = value.trim_ascii();
+        let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+        let number = str::from_utf8(value).ok().filter(|_| digits);
+        let number = number.and_then(|number| number.parse::<u64>().ok());
+        let Some(number) = number.filter(|number| length.is_none_or(|its| its == *number))
+        else {
+            let shown = value.escape_ascii();
+            return Err(syntax(format!(
+                "\"{shown}\" is no Content-Length, or not the same one"
+            )));
+        };
+        length = Some(number);
+    }
+    Ok(length.is_some_and(|length| length > 0))
+}
+
+/// HTTP/1.1 demands one `Host` field, and that it names a host (RFC 9112 §3.2).
+///
+/// # Errors
+/// It is missing, there twice, or no host.
+pub fn check_host(request: &Request<'_>) -> Result<(), Malformed> {
+    let mut hosts = request.fields.all("Host");
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) if is_host(host) => Ok(()),
+        (Some(host), None) => Err(syntax(format!("\"{}\" is no host", host.escape_ascii()))),
+        (Some(_), Some(_)) => Err(syntax("there is more than one Host field")),
+        (None, _) if request.minor_version == 0 => Ok(()),
+        (None, _) => Err(syntax("the Host field is missing, which HTTP/1.1 demands")),
+    }
+}
+
+/// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2).
+fn is_host(value: &[u8]) -> bool {
+    let bracket = value.iter().rposition(|byte| *byte == b']').unwrap_or(0);
+    let colon = value[bracket..].iter().position(|byte| *byte == b':').map(|at| bracket + at);
+    let (host, port) = match colon {
+        Some(colon) => (&value[..colon], &value[colon + 1..]),
+        None => (value, &b""[..]),
+    };
+    let in_a_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
+    let is_name = match host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")) {
+        Some(address) => address.iter().all(|byte| in_a_name(byte) || *byte == b':'),
+        None => host.iter().all(in_a_name),
+    };
+    is_name && port.iter().all(u8::is_ascii_digit)
+}
+
+fn syntax(what: impl Into<String>) -> Malformed {
+    Malformed::Syntax(what.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::parse_request;
+
+    fn with<T>(version: &str, fields: &str, read: impl FnOnce(&Request<'_>) -> T) -> T {
+        let head = format!("GET / HTTP/{version}\r\n{fields}\r\n");
+        read(&parse_request(head.as_bytes()).expect("a request"))
+    }
+
+    #[test]
+    fn a_connection_persists_where_it_is_wanted() {
+        for (version, fields, asked_only, wanted) in [
+            ("1.1", "", true, false),
+            ("1.1", "", false, true),
+            ("1.0", "", false, false),
+            ("1.0", "Connection: Keep-Alive\r\n", true, true),
+            ("1.1", "Connection: keep-alive\r\n", true, true),
+            ("1.1", "Connection: close\r\n", false, false),
+            ("1.1", "Connection: keep-alive, close\r\n", true, false),
+            ("1.1", "Connection: x\r\nConnection: keep-alive\r\n", true, true),
+        ] {
+            let is = with(version, fields, |request| is_wanted(request, asked_only));
+            assert_eq!(is, wanted, "{version} {fields:?} {asked_only}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_announced() {
+        for (fields, announced) in [
+            ("", false),
+            ("Content-Length: 0\r\n", false),
+            ("Content-Length: 5\r\n", true),
+            ("Content-Length: 5\r\nContent-Length: 5\r\n", true),
+            ("Transfer-Encoding: Chunked\r\n", true),
+        ] {
+            assert_eq!(with("1.1", fields, has_body), Ok(announced), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_whose_end_is_in_doubt_is_refused() {
+        for (version, fields) in [
+            ("1.1", "Content-Length: 5\r\nContent-Length: 6\r\n"),
+            ("1.1", "Content-Length: 5, 6\r\n"),
+            ("1.1", "Content-Length: +5\r\n"),
+            ("1.1", "Content-Length: \r\n"),
+            ("1.1", "Content-Length: 5,\r\n"),
+            ("1.1", "Content-Length: 99999999999999999999\r\n"),
+            ("1.1", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
+            ("1.1", "Transfer-Encoding: gzip\r\n"),
+            ("1.1", "Transfer-Encoding: chunked, chunked\r\n"),
+            ("1.1", "Transfer-Encoding: \r\n"),
+            ("1.0", "Transfer-Encoding: chunked\r\n"),
+        ] {
+            assert!(with(version, fields, has_body).is_err(), "{version} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn there_is_one_host() {
+        for (version, fields, fine) in [
+            ("1.1", "Host: localhost:8080\r\n", true),
+            ("1.1", "Host: [::1]:8080\r\n", true),
+            ("1.1", "Host: \r\n", true),
+            ("1.1", "", false),
+            ("1.0", "", true),
+            ("1.1", "Host: a\r\nHost: a\r\n", false),
+            ("1.0", "Host: a\r\nhost: b\r\n", false),
+            ("1.1", "Host: a b\r\n", false),
+            ("1.1", "Host: a/b\r\n", false),
+            ("1.1", "Host: me@a\r\n", false),
+            ("1.1", "Host: a:b\r\n", false),
+            ("1.1", "Host: a:1:2\r\n", false),
+            ("1.1", "Host: [::1\r\n", false),
+        ] {
+            assert_eq!(with(version, fields, check_host).is_ok(), fine, "{version} {fields:?}");
+        }
+    }
+}
