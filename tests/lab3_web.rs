@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
@@ -14,8 +13,8 @@ use support::first::First;
 use support::http::{Answer, answer_to_the_end, ask, get};
 use support::manners::{self, Over, ServerProgram};
 use support::program::{Launch, ReadyLine, Server};
+use support::site::{HELLO, NOT_FOUND_PAGE, SECRET, Site};
 use support::{PATIENCE, Promise, Seen, bytes, handout, promise, seed};
-use tempfile::TempDir;
 
 static SERVER: ServerProgram = ServerProgram {
     name: "web_server",
@@ -29,52 +28,14 @@ static SERVER: ServerProgram = ServerProgram {
     ),
 };
 
-const HELLO: &[u8] = b"<!doctype html><title>Hello</title><p>Hello, World!\n";
-const NOT_FOUND_PAGE: &[u8] = b"<!doctype html><title>404</title><p>There is nothing here.\n";
-const SECRET: &str = "the secret outside the root";
-
-/// A folder with a site in `www`, and things outside of it that nobody may see.
-struct Site {
-    folder: TempDir,
+/// Serves a site, if the server passes its first check.
+fn serve(site: &Site, more: &[&str]) -> Server {
+    SERVER.first.must_pass();
+    serve_first(site, more)
 }
 
-impl Site {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder for temporary files");
-        let site = Self { folder };
-        fs::create_dir(site.root()).expect("www is made");
-        site.file("HelloWorld.html", HELLO);
-        site.file("filenotfound.html", NOT_FOUND_PAGE);
-        site
-    }
-
-    fn root(&self) -> PathBuf {
-        self.folder.path().join("www")
-    }
-
-    fn file(&self, name: &str, contents: &[u8]) -> &Self {
-        fs::write(self.root().join(name), contents).expect("a file is written");
-        self
-    }
-
-    /// A file beside the root.
-    fn secret(&self, name: &str) -> &Self {
-        let path = self.folder.path().join(name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder is made");
-        fs::write(path, SECRET).expect("a file is written");
-        self
-    }
-
-    fn serve(&self, more: &[&str]) -> Server {
-        SERVER.first.must_pass();
-        self.serve_first(more)
-    }
-
-    fn serve_first(&self, more: &[&str]) -> Server {
-        let root = self.root();
-        let root = root.to_str().expect("a name in UTF-8");
-        SERVER.start_first(&[&["--root", root], more].concat())
-    }
+fn serve_first(site: &Site, more: &[&str]) -> Server {
+    SERVER.start_first(&[&["--root", &site.root()], more].concat())
 }
 
 // What is served
@@ -86,7 +47,7 @@ fn the_server_says_where_it_serves_and_serves_a_file() {
 
 fn server_says_where_it_serves_and_serves_a_file() {
     let site = Site::new();
-    let server = site.serve_first(&[]);
+    let server = serve_first(&site, &[]);
     let answer = ask(&server, &get("/HelloWorld.html"), &exact());
     answer.status("200 OK", &exact()).body(HELLO, &exact());
 }
@@ -107,7 +68,7 @@ fn a_file_comes_with_its_exact_bytes() {
     for (name, contents) in files {
         site.file(name, contents);
     }
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     for (name, contents) in files {
         let answer = ask(&server, &get(&format!("/{name}")), &exact());
         answer.status("200", &exact()).body(contents, &exact());
@@ -119,7 +80,7 @@ fn a_file_of_100_mebibytes_comes_whole() {
     let site = Site::new();
     let letters = seed::random_letters(&mut seed::random(), 100 << 20);
     site.file("large.bin", &letters);
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let answer = ask(&server, &get("/large.bin"), &exact());
     answer.status("200", &exact()).body(&letters, &exact());
 }
@@ -129,7 +90,7 @@ fn a_client_that_reads_slowly_gets_all() {
     let site = Site::new();
     let letters = seed::random_letters(&mut seed::random(), 16 << 20);
     site.file("large.bin", &letters);
-    let server = site.serve(&["--timeout", "1"]);
+    let server = serve(&site, &["--timeout", "1"]);
     let promise = exact();
     let mut client = server.connect(&promise);
     client.send(&get("/large.bin"), &promise);
@@ -148,7 +109,7 @@ fn the_head_tells_what_the_body_is() {
         .file("a.png", b"png")
         .file("A.JPG", b"jpg")
         .file("a.css", b"css");
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     for (target, media_type) in [
         ("/HelloWorld.html", "text/html"),
         ("/a.txt", "text/plain"),
@@ -171,7 +132,7 @@ fn the_head_tells_what_the_body_is() {
 #[test]
 fn head_gets_the_same_without_the_body() {
     let site = Site::new();
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise = promise("HEAD is answered like GET, without the body")
         .cause(&[Seen::Part, Seen::Other], "Content-Length is what GET would have sent")
         .read(handout::ANSWER);
@@ -196,8 +157,8 @@ fn head_gets_the_same_without_the_body() {
 #[test]
 fn what_is_not_there_gets_the_page_for_it() {
     let site = Site::new();
-    fs::create_dir(site.root().join("folder")).expect("a folder is made");
-    let server = site.serve(&[]);
+    fs::create_dir(site.path("folder")).expect("a folder is made");
+    let server = serve(&site, &[]);
     let promise = promise("what is no file gets 404 with filenotfound.html as its body")
         .cause(&[Seen::Status], "a folder is no file; / is none either in this lab")
         .read(handout::BELOW_ROOT);
@@ -213,8 +174,8 @@ fn what_is_not_there_gets_the_page_for_it() {
 #[test]
 fn without_that_page_a_few_words_do() {
     let site = Site::new();
-    fs::remove_file(site.root().join("filenotfound.html")).expect("a file is removed");
-    let server = site.serve(&[]);
+    fs::remove_file(site.path("filenotfound.html")).expect("a file is removed");
+    let server = serve(&site, &[]);
     let promise = promise("without filenotfound.html a 404 says `File not found`")
         .read(handout::BELOW_ROOT);
     let answer = ask(&server, &get("/nowhere.html"), &promise);
@@ -227,7 +188,7 @@ fn without_that_page_a_few_words_do() {
 #[test]
 fn a_file_that_changes_is_served_as_it_is() {
     let site = Site::new();
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     for contents in [&b"first"[..], b"second, longer", b"3"] {
         site.file("changing.txt", contents);
         let answer = ask(&server, &get("/changing.txt"), &exact());
@@ -240,7 +201,7 @@ fn a_file_that_changes_is_served_as_it_is() {
 #[test]
 fn a_request_may_come_in_any_pieces() {
     let site = Site::new();
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise = promise("a request that comes in pieces is answered once it is whole")
         .cause(
             &[Seen::Status, Seen::Closed, Seen::Reset],
@@ -271,7 +232,7 @@ fn a_request_may_come_in_any_pieces() {
 #[test]
 fn a_bare_line_feed_ends_a_line_too() {
     let site = Site::new();
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise = promise("lines that end in LF alone, as nc sends them, are read")
         .cause(&[Seen::Nothing], "the server waits for CR LF: a bare LF ends a line too")
         .try_it("printf 'GET /HelloWorld.html HTTP/1.1\\n\\n' | nc localhost 6789")
@@ -292,7 +253,7 @@ fn a_bare_line_feed_ends_a_line_too() {
 fn a_target_may_have_a_query_and_escapes() {
     let site = Site::new();
     site.file("two words.txt", b"two words").file("größe.txt", b"size");
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise =
         promise("a query is no part of the name, %20 is a space, a full URL names its path")
             .read(handout::REQUEST_LINE);
@@ -311,7 +272,7 @@ fn a_target_may_have_a_query_and_escapes() {
 #[test]
 fn a_request_without_host_is_served_here() {
     let site = Site::new();
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise =
         promise("this server does not ask for a Host field").read(handout::REQUEST_LINE);
     for request in
@@ -326,7 +287,7 @@ fn a_request_without_host_is_served_here() {
 #[test]
 fn what_is_no_request_is_told_why() {
     let site = Site::new();
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise =
         promise("what is no HTTP request gets 400 Bad Request, and words that say why")
             .cause(
@@ -363,7 +324,7 @@ fn what_is_no_request_is_told_why() {
 #[test]
 fn another_version_of_http_is_refused() {
     let site = Site::new();
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise =
         promise("an HTTP version other than 1.x gets 505").read(handout::REQUEST_LINE);
     for version in ["HTTP/2.0", "HTTP/0.9", "HTTP/3.1"] {
@@ -375,7 +336,7 @@ fn another_version_of_http_is_refused() {
 #[test]
 fn a_head_without_end_is_given_up_with_an_explanation() {
     let site = Site::new();
-    let server = site.serve(&["--timeout", "0.4"]);
+    let server = serve(&site, &["--timeout", "0.4"]);
     let promise = promise("a head that does not end within --timeout gets 408, and words that say what was missing")
         .cause(&[Seen::Nothing, Seen::StillOpen], "the server waits for ever: no other client is served meanwhile")
         .cause(&[Seen::Closed], "the connection was closed without an answer")
@@ -397,7 +358,7 @@ fn a_head_without_end_is_given_up_with_an_explanation() {
 #[test]
 fn a_client_that_drips_is_given_up_too() {
     let site = Site::new();
-    let server = site.serve(&["--timeout", "0.5"]);
+    let server = serve(&site, &["--timeout", "0.5"]);
     let promise = promise(
         "the timeout is for the whole head: a client that sends a byte now and then gets 408",
     )
@@ -422,7 +383,7 @@ fn a_client_that_drips_is_given_up_too() {
 #[test]
 fn a_head_that_is_broken_off_is_a_bad_request() {
     let site = Site::new();
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise = promise("a head that the client breaks off by closing its side gets 400")
         .cause(&[Seen::Status], "no more bytes will come: that is no timeout")
         .read(handout::HEAD);
@@ -435,7 +396,7 @@ fn a_head_that_is_broken_off_is_a_bad_request() {
 #[test]
 fn a_head_may_be_long_but_not_too_long() {
     let site = Site::new();
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise = promise("a head of up to 8,192 bytes is read, a longer one gets 431")
         .cause(&[Seen::Reset], "the connection was closed with bytes of the client unread: that sends RST, and the answer is lost")
         .read(handout::HEAD);
@@ -459,13 +420,13 @@ fn a_head_may_be_long_but_not_too_long() {
 fn there_is_no_way_out_of_the_root() {
     let site = Site::new();
     site.secret("secret.txt").secret("www-private/secret.txt").secret("wwwsecret.txt");
-    let outside = site.folder.path().join("secret.txt");
-    symlink(&outside, site.root().join("link.txt")).expect("a link is made");
-    symlink(site.folder.path(), site.root().join("up")).expect("a link is made");
-    symlink("../secret.txt", site.root().join("relative.txt")).expect("a link is made");
+    let outside = site.outside().join("secret.txt");
+    symlink(&outside, site.path("link.txt")).expect("a link is made");
+    symlink(site.outside(), site.path("up")).expect("a link is made");
+    symlink("../secret.txt", site.path("relative.txt")).expect("a link is made");
     site.file("index.html", b"index");
     let absolute = outside.to_str().expect("a name in UTF-8").to_owned();
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise = promise(
         "no request is answered with a byte from outside the root: 404 or 400",
     )
@@ -514,16 +475,16 @@ fn there_is_no_way_out_of_the_root() {
 #[test]
 fn a_link_within_the_root_is_served() {
     let site = Site::new();
-    symlink("HelloWorld.html", site.root().join("inside.html")).expect("a link is made");
-    let server = site.serve(&[]);
+    symlink("HelloWorld.html", site.path("inside.html")).expect("a link is made");
+    let server = serve(&site, &[]);
     ask(&server, &get("/inside.html"), &exact()).status("200", &exact()).body(HELLO, &exact());
 }
 
 #[test]
 fn a_named_pipe_does_not_stop_the_server() {
     let site = Site::new();
-    nix::unistd::mkfifo(&site.root().join("pipe.txt"), Mode::S_IRWXU).expect("a pipe is made");
-    let server = site.serve(&[]);
+    nix::unistd::mkfifo(&site.path("pipe.txt"), Mode::S_IRWXU).expect("a pipe is made");
+    let server = serve(&site, &[]);
     let promise = promise("a named pipe is no file: 404, at once")
         .cause(&[Seen::Nothing], "opening a named pipe waits until somebody writes to it")
         .read(handout::BELOW_ROOT);
@@ -535,7 +496,7 @@ fn a_named_pipe_does_not_stop_the_server() {
 #[test]
 fn requests_are_served_one_at_a_time_and_in_order() {
     let site = Site::new();
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise = promise("the second client is answered after the first, not before")
         .cause(
             &[Seen::More],
@@ -561,7 +522,7 @@ fn requests_are_served_one_at_a_time_and_in_order() {
 fn clients_that_leave_or_reset_change_nothing() {
     let site = Site::new();
     site.file("large.bin", &vec![b'x'; 16 << 20]);
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise = promise("a client that leaves at any point changes nothing for the next")
         .cause(
             &[Seen::Refused, Seen::Reset, Seen::Nothing],
@@ -598,7 +559,7 @@ fn clients_that_leave_or_reset_change_nothing() {
 #[test]
 fn once_ends_after_one_answer() {
     let site = Site::new();
-    let server = site.serve(&["--once"]);
+    let server = serve(&site, &["--once"]);
     let promise = promise("with --once the server exits after one request, status 0")
         .read(handout::ONE_AT_A_TIME);
     ask(&server, &get("/HelloWorld.html"), &promise)
@@ -610,7 +571,7 @@ fn once_ends_after_one_answer() {
 #[test]
 fn so_many_requests_are_answered_and_no_more() {
     let site = Site::new();
-    let server = site.serve(&["--requests", "3"]);
+    let server = serve(&site, &["--requests", "3"]);
     let promise = promise("with --requests 3 the server exits after three requests, status 0")
         .cause(&[Seen::Refused], "a request that gets an error is answered too")
         .read(handout::ONE_AT_A_TIME);
@@ -626,7 +587,7 @@ fn so_many_requests_are_answered_and_no_more() {
 #[test]
 fn the_console_tells_who_asked_for_what() {
     let site = Site::new();
-    let server = site.serve(&["--requests", "2"]);
+    let server = serve(&site, &["--requests", "2"]);
     let promise = promise(
         "for each client come `Connected to ADDR:PORT`, the head, `Client request: TARGET`",
     )
@@ -665,7 +626,7 @@ fn a_root_that_is_not_there_is_an_error_before_listening() {
             .cause(&[Seen::StillOpen], "look for the folder before listening")
             .read(handout::EVERY_PROGRAM);
     let site = Site::new();
-    let nowhere = site.folder.path().join("nowhere");
+    let nowhere = site.outside().join("nowhere");
     let nowhere = nowhere.to_str().expect("a name in UTF-8");
     let end = Launch::new("web_server", &["--root", nowhere, "0"]).start().ended(&promise);
     end.status(1, &promise).stdout(b"", &promise).says(&["error: "], &promise);
@@ -684,7 +645,7 @@ fn sigterm_ends_the_server_with_status_0() {
 
 fn stops_on(signal: Signal) {
     let site = Site::new();
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise = manners::stops_in_good_order(&SERVER, signal);
     let mut idle = server.connect(&promise);
     server.running.signal(signal);
@@ -699,7 +660,7 @@ fn an_answer_under_way_is_finished() {
     let site = Site::new();
     let letters = seed::random_letters(&mut seed::random(), 32 << 20);
     site.file("large.bin", &letters);
-    let server = site.serve(&[]);
+    let server = serve(&site, &[]);
     let promise = manners::stops_in_good_order(&SERVER, Signal::SIGTERM).cause(
         &[Seen::Part, Seen::Closed, Seen::Reset],
         "an answer that is under way is finished first",

@@ -6,6 +6,7 @@
 //! - [`executables`]: where programs come from, and how they are built;
 //! - [`tcp`], [`udp`]: the peers that talk to it;
 //! - [`http`]: requests, and answers taken apart;
+//! - [`site`]: the files that a web server under test serves;
 //! - [`terminal`]: a pseudo-terminal, for what only a person would see;
 //! - [`first`]: the check that a program must pass before its others say anything;
 //! - [`manners`]: the checks of what every program of the kit promises;
@@ -27,6 +28,7 @@ pub mod processes;
 pub mod program;
 pub mod record;
 pub mod seed;
+pub mod site;
 pub mod sockets;
 pub mod story;
 pub mod tcp;
