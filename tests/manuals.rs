@@ -43,6 +43,7 @@ const SERVERS: &[(&str, ReadyLine, &str)] = &[
     ("udp_server", ReadyLine::READY_TO_RECEIVE, "12000"),
     ("tcp_server", ReadyLine::READY_TO_RECEIVE, "12000"),
     ("web_server", ReadyLine::READY_TO_SERVE, "6789"),
+    ("threaded_web_server", ReadyLine::RUNNING, "8080"),
 ];
 
 /// Clients, and whether each asks a server of its own choice if it is not told.
@@ -165,8 +166,8 @@ fn start_server(block: &Block) -> (Server, Port) {
     arguments.extend(call.arguments.iter().map(String::as_str));
     let server = support::server(name, &arguments, *ready);
     let port = Port { shown, real: server.port() };
-    let address = server.address.to_string().replace(&port.real, port.shown);
-    let line = format!("{}{}", ready.before, ready.form.replace("ADDR:PORT", &address));
+    let form = ready.form.replace("ADDR", &server.host()).replace("PORT", port.shown);
+    let line = format!("{}{form}", ready.before);
     assert_eq!(step.shown, [line], "{}: the ready line", block.place);
     (server, port)
 }

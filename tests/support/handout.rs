@@ -50,6 +50,22 @@ places! {
     OUTPUT = "labs/4-http-client/README.md#46-where-it-goes";
     /// Lab 4: requests typed by hand.
     SESSION = "labs/4-http-client/README.md#47-a-session";
+    /// Lab 5: a thread for each connection.
+    THREADS = "labs/5-threaded-web-server/README.md#51-a-thread-for-each-connection";
+    /// Lab 5: what the server serves.
+    SERVED = "labs/5-threaded-web-server/README.md#52-what-is-served";
+    /// Lab 5: limits, and what lies beyond them.
+    LIMITS = "labs/5-threaded-web-server/README.md#53-limits";
+    /// Lab 5: console, ports.
+    CONSOLE = "labs/5-threaded-web-server/README.md#54-one-console-for-all";
+    /// Lab 6: a connection that goes on.
+    KEEP_ALIVE = "labs/6-persistent-connections/README.md#61-keeping-the-connection";
+    /// Lab 6: where one request ends and the next begins.
+    REQUESTS = "labs/6-persistent-connections/README.md#62-one-request-after-another";
+    /// Lab 6: not sending what the client has.
+    CONDITIONAL = "labs/6-persistent-connections/README.md#63-not-sending-what-the-client-has";
+    /// Lab 6: the access log.
+    LOG = "labs/6-persistent-connections/README.md#64-the-log";
     /// Lab 2: nobody listens.
     REFUSED = "labs/2-tcp-uppercase/README.md#23-connecting";
 }

@@ -1,6 +1,7 @@
 //! HTTP as the checks speak it: requests in bytes, answers taken apart, and what a client
 //! under test asks.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::program::Server;
@@ -96,6 +97,15 @@ impl Answer {
         self
     }
 
+    /// The field must be there once, with this value in whatever case.
+    pub fn says(&self, name: &str, want: &str, promise: &Promise) -> &Self {
+        let value = self.field(name, promise);
+        if !value.eq_ignore_ascii_case(want) {
+            promise.broken(Seen::Other, format!("`{name}: {value}` came, not `{want}`"));
+        }
+        self
+    }
+
     /// The value of a field that must be there once.
     pub fn field(&self, name: &str, promise: &Promise) -> &str {
         let mut values = self.fields.iter().filter(|(its, _)| *its == name.to_lowercase());
@@ -126,6 +136,91 @@ impl Answer {
             );
         }
         self
+    }
+}
+
+/// A connection that goes on behind an answer.
+pub struct Kept {
+    /// The connection.
+    pub client: Peer,
+    /// What has come and was not part of an answer yet.
+    unread: Vec<u8>,
+}
+
+impl Kept {
+    /// Connects to the server under test.
+    pub fn connect(server: &Server, promise: &Promise) -> Self {
+        Self::at(server.address, promise)
+    }
+
+    /// As [`Kept::connect`], for a thread of its own, to which the server does not belong.
+    pub fn at(server: SocketAddr, promise: &Promise) -> Self {
+        Self { client: Peer::connect(server, promise), unread: Vec::new() }
+    }
+
+    /// Sends a request and reads the answer to it.
+    pub fn ask(&mut self, request: &[u8], promise: &Promise) -> Answer {
+        self.client.send(request, promise);
+        let for_head = request.starts_with(b"HEAD ");
+        self.answer(for_head, promise)
+    }
+
+    /// Reads the next answer, whose body ends as Content-Length says.
+    pub fn answer(&mut self, for_head: bool, promise: &Promise) -> Answer {
+        let end = loop {
+            if let Some(end) = self.unread.windows(4).position(|part| part == b"\r\n\r\n") {
+                break end + 4;
+            }
+            self.read_more("of its head", promise);
+        };
+        let mut answer = Answer::of(&self.unread[..end], promise);
+        let status = answer.status_line.split(' ').nth(1).unwrap_or_default();
+        let length = match answer.field("Content-Length", promise).parse() {
+            _ if for_head || status == "304" => 0,
+            Ok(length) => length,
+            Err(_) => promise.broken(Seen::Other, "Content-Length is no number"),
+        };
+        while self.unread.len() < end + length {
+            self.read_more("of its body", promise);
+        }
+        answer.body = self.unread[end..end + length].to_vec();
+        self.unread.drain(..end + length);
+        answer
+    }
+
+    fn read_more(&mut self, part: &str, promise: &Promise) {
+        let came = bytes::show(&self.unread, 60);
+        match self.client.read(64 * 1024, PATIENCE) {
+            Some(more) if !more.is_empty() => self.unread.extend(more),
+            Some(_) if self.unread.is_empty() => {
+                promise.broken(Seen::Closed, "the connection was closed without an answer");
+            }
+            Some(_) => promise.broken(
+                Seen::Closed,
+                format!("the answer broke off in the middle {part}: {came}"),
+            ),
+            None if self.unread.is_empty() => promise.broken(Seen::Nothing, "no answer came"),
+            None => promise
+                .broken(Seen::Part, format!("the answer stopped in the middle {part}: {came}")),
+        }
+    }
+
+    /// The connection must end here, without another byte.
+    pub fn expect_end(mut self, limit: Duration, promise: &Promise) {
+        if !self.unread.is_empty() {
+            let more = bytes::show(&self.unread, 60);
+            promise.broken(Seen::More, format!("behind the answer came {more}"));
+        }
+        self.client.expect_end(limit, promise);
+    }
+
+    /// Nothing more may come, and the connection must stay open, for `time`.
+    pub fn expect_open(&mut self, time: Duration, promise: &Promise) {
+        if !self.unread.is_empty() {
+            let more = bytes::show(&self.unread, 60);
+            promise.broken(Seen::More, format!("behind the answer came {more}"));
+        }
+        self.client.expect_still_open(time, promise);
     }
 }
 

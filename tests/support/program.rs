@@ -231,6 +231,16 @@ impl ReadyLine {
         form: "ADDR:PORT/",
         address: |rest| rest.strip_suffix('/')?.parse().ok(),
     };
+
+    /// `Server is running on host/port: ADDR/PORT`
+    pub const RUNNING: Self = Self {
+        before: "Server is running on host/port: ",
+        form: "ADDR/PORT",
+        address: |rest| {
+            let (ip, port) = rest.rsplit_once('/')?;
+            Some(SocketAddr::new(ip.parse().ok()?, port.parse().ok()?))
+        },
+    };
 }
 
 /// Starts a server and waits until it says that it is ready, which must be true.
@@ -316,6 +326,13 @@ impl Running {
     pub fn peak_memory(&self) -> Option<usize> {
         let keeper = pid(&self.process.lock());
         processes::peak_memory(keeper)
+    }
+
+    /// Whether this line comes on stdout within `limit`.
+    pub fn line_within(&self, limit: Duration, line: &str) -> bool {
+        let there =
+            |bytes: &[u8]| bytes::text(bytes).lines().any(|its| its == line).then_some(());
+        self.process.stdout.wait_for(limit, there).is_some()
     }
 
     /// Sends a signal to the program (and its process group, as a terminal does).
@@ -470,6 +487,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.process.serving.store(false, Ordering::Relaxed);
         self.process.end();
     }
 }

@@ -1,0 +1,434 @@
+//! Lab 5: a web server that serves many clients at once. The checks of
+//! `threaded_web_server`; what it promises is in `labs/5-threaded-web-server/README.md`.
+
+#![expect(clippy::expect_used, reason = "a thread that cannot be made fails its check")]
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use support::first::First;
+use support::http::{Kept, answer_to_the_end, ask, get};
+use support::manners::{self, Over, ServerProgram};
+use support::program::{Launch, ReadyLine, Server};
+use support::site::{HELLO, NOT_FOUND_PAGE, Site};
+use support::tcp::Peer;
+use support::{PATIENCE, Seen, bytes, handout, promise, seed};
+
+static SERVER: ServerProgram = ServerProgram {
+    name: "threaded_web_server",
+    ready: ReadyLine::RUNNING,
+    default_port: 8080,
+    over: Over::Tcp,
+    first: First::new(
+        "threaded_web_server",
+        "the_server_says_where_it_runs_and_serves_a_file",
+        server_says_where_it_runs_and_serves_a_file,
+    ),
+};
+
+#[test]
+fn the_server_says_where_it_runs_and_serves_a_file() {
+    server_says_where_it_runs_and_serves_a_file();
+}
+
+fn server_says_where_it_runs_and_serves_a_file() {
+    let promise =
+        promise("GET of a file gets 200 OK, Content-Length, and the file's exact bytes")
+            .cause(&[Seen::Nothing], "the request ended with an empty line: answer now")
+            .cause(&[Seen::Closed, Seen::Reset], "the connection ended without an answer")
+            .read(handout::SERVED);
+    let site = Site::new();
+    let server = serve_first(&site, &[]);
+    let answer = ask(&server, &get("/HelloWorld.html"), &promise);
+    answer.status("200 OK", &promise).body(HELLO, &promise);
+}
+
+// Many at once
+
+#[test]
+fn a_client_in_the_middle_of_its_request_delays_nobody() {
+    let promise = promise(
+        "a second client is answered while the first is in the middle of its request",
+    )
+    .cause(
+        &[Seen::Nothing],
+        "one connection is served after the other: give each a thread of its own, and accept \
+             the next at once",
+    )
+    .read(handout::THREADS);
+    let site = Site::new();
+    let server = serve(&site, &[]);
+    let request = get("/HelloWorld.html");
+    let mut first = server.connect(&promise);
+    first.send(&request[..20], &promise);
+    for _ in 0..3 {
+        let answer = ask(&server, &request, &promise);
+        answer.status("200", &promise).body(HELLO, &promise);
+    }
+    first.send(&request[20..], &promise);
+    let answer = answer_to_the_end(&mut first, PATIENCE, &promise);
+    answer.status("200", &promise).body(HELLO, &promise);
+}
+
+#[test]
+fn two_hundred_clients_in_mid_request_delay_nobody() {
+    let promise = promise("with 200 clients in the middle of their requests another one is answered, and then all of them")
+        .cause(
+            &[Seen::Nothing],
+            "a pool of threads is full once each of them waits for a client: a thread for each \
+             connection has no such limit",
+        )
+        .read(handout::THREADS);
+    let site = Site::new();
+    let server = serve(&site, &[]);
+    let request = get("/HelloWorld.html");
+    let mut waiting: Vec<Peer> = (0..200)
+        .map(|_| {
+            let mut client = server.connect(&promise);
+            client.send(&request[..5], &promise);
+            client
+        })
+        .collect();
+    ask(&server, &request, &promise).status("200", &promise).body(HELLO, &promise);
+    for client in &mut waiting {
+        client.send(&request[5..], &promise);
+    }
+    for client in &mut waiting {
+        let answer = answer_to_the_end(client, PATIENCE, &promise);
+        answer.status("200", &promise).body(HELLO, &promise);
+    }
+}
+
+#[test]
+fn clients_that_say_nothing_or_read_nothing_delay_nobody() {
+    let promise = promise(
+        "clients that connect and say nothing, or ask for much and read nothing, delay nobody",
+    )
+    .cause(&[Seen::Nothing], "a thread waits for them, and the others wait for that thread")
+    .read(handout::THREADS);
+    let site = Site::new();
+    site.file("large.txt", &vec![b'x'; 32 << 20]);
+    let server = serve(&site, &[]);
+    let silent: Vec<Peer> = (0..50).map(|_| server.connect(&promise)).collect();
+    let deaf: Vec<Peer> = (0..20)
+        .map(|_| {
+            let mut client = server.connect(&promise);
+            client.send(&get("/large.txt"), &promise);
+            client
+        })
+        .collect();
+    let answer = ask(&server, &get("/HelloWorld.html"), &promise);
+    answer.status("200", &promise).body(HELLO, &promise);
+    drop((silent, deaf));
+    let answer = ask(&server, &get("/HelloWorld.html"), &promise);
+    answer.status("200", &promise).body(HELLO, &promise);
+}
+
+#[test]
+fn many_clients_at_once_each_get_their_own_file() {
+    let promise = promise("fifty clients at once each get the file that they asked for, whole")
+        .cause(&[Seen::Other], "threads share something that each should have for itself")
+        .cause(&[Seen::Part, Seen::Closed], "an answer broke off")
+        .read(handout::THREADS);
+    let site = Site::new();
+    let mut random = seed::random();
+    let files: Vec<Vec<u8>> = (0..50)
+        .map(|number| seed::random_letters(&mut random, 10_000 * number + number))
+        .collect();
+    for (number, contents) in files.iter().enumerate() {
+        site.file(&format!("{number}.txt"), contents);
+    }
+    let server = serve(&site, &[]);
+    let mut clients: Vec<Peer> = files.iter().map(|_| server.connect(&promise)).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(&get(&format!("/{number}.txt")), &promise);
+    }
+    for (client, contents) in clients.iter_mut().zip(&files).rev() {
+        let answer = answer_to_the_end(client, PATIENCE, &promise);
+        answer.status("200", &promise).body(contents, &promise);
+    }
+}
+
+// One console for all
+
+#[test]
+fn the_console_tells_of_each_connection() {
+    let promise = promise("for each client come `Received connection from …`, `Received request from …:` with the head below it, and `Connection to … is closed.`")
+        .cause(&[Seen::Stdout], "the lines go to stdout, at once")
+        .read(handout::CONSOLE);
+    let site = Site::new();
+    let server = serve(&site, &[]);
+    let mut client = server.connect(&promise);
+    let from = client.address();
+    client.send(
+        b"GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\nX-Two: words here\r\n\r\n",
+        &promise,
+    );
+    client.read_to_the_end(PATIENCE);
+    let closed = format!("Connection to {from} is closed.");
+    server.running.line_within(PATIENCE, &closed);
+    server.running.signal(Signal::SIGTERM);
+    let end = server.running.ended(&promise);
+    let console = bytes::text(&end.stdout).replace("\r\n", "\n");
+    let mut lines = console.lines();
+    for want in [
+        &format!("Received connection from {from}"),
+        &format!("Received request from {from}:"),
+        "GET /HelloWorld.html HTTP/1.1",
+        "Host: a",
+        "X-Two: words here",
+        &closed,
+    ] {
+        if !lines.any(|line| line == want) {
+            let text = format!("there is no line `{want}`, or not at its place, in\n{console}");
+            promise.broken(Seen::Stdout, text);
+        }
+    }
+}
+
+#[test]
+fn the_lines_of_clients_are_never_mixed() {
+    let promise = promise("with 40 clients at once each line is whole, and each head stays together below its `Received request from`")
+        .cause(&[Seen::Stdout], "print what belongs together with one call, under one lock")
+        .read(handout::CONSOLE);
+    let site = Site::new();
+    let server = serve(&site, &[]);
+    let address = server.address;
+    thread::scope(|scope| {
+        for client in 0..40 {
+            let promise = &promise;
+            let work = thread::Builder::new().spawn_scoped(scope, move || {
+                let mut from = HashMap::new();
+                for request in 0..5 {
+                    let mut peer = Peer::connect(address, promise);
+                    from.insert(request, peer.address());
+                    let mark = format!("client-{client}-request-{request}");
+                    let head = format!("GET /HelloWorld.html HTTP/1.1\r\nHost: {mark}\r\nX-Mark: {mark}\r\nX-Again: {mark}\r\n\r\n");
+                    peer.send(head.as_bytes(), promise);
+                    answer_to_the_end(&mut peer, PATIENCE, promise).status("200", promise);
+                }
+            });
+            work.expect("a thread for a client");
+        }
+    });
+    server.running.signal(Signal::SIGTERM);
+    let end = server.running.ended(&promise);
+    let console = bytes::text(&end.stdout).replace("\r\n", "\n");
+    let lines: Vec<&str> = console.lines().collect();
+    let known = [
+        "Received connection from ",
+        "Connection to ",
+        "Server is running",
+        "Request completed, ",
+    ];
+    let mut heads = 0;
+    let mut at = 0;
+    while let Some(line) = lines.get(at) {
+        at += 1;
+        if line.starts_with("Received request from ") {
+            let head = lines.get(at..at + 4).unwrap_or_default();
+            let mark = head.get(1).and_then(|line| line.strip_prefix("Host: ")).unwrap_or("-");
+            let want = [
+                "GET /HelloWorld.html HTTP/1.1".to_owned(),
+                format!("Host: {mark}"),
+                format!("X-Mark: {mark}"),
+                format!("X-Again: {mark}"),
+            ];
+            if head != want {
+                promise.broken(
+                    Seen::Stdout,
+                    format!("below `{line}` stands\n{}", head.join("\n")),
+                );
+            }
+            heads += 1;
+            at += 4;
+        } else if !line.is_empty() && !known.iter().any(|known| line.starts_with(known)) {
+            promise.broken(Seen::Stdout, format!("there is a line `{line}`"));
+        }
+    }
+    if heads != 200 {
+        promise
+            .broken(Seen::Stdout, format!("{heads} requests, and not 200, are on the console"));
+    }
+}
+
+#[test]
+fn quiet_leaves_the_ready_line() {
+    let promise = promise("with --quiet the ready line is all that stands on stdout")
+        .read(handout::CONSOLE);
+    let site = Site::new();
+    let server = serve(&site, &["--quiet"]);
+    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+    let ready =
+        format!("Server is running on host/port: {}/{}\n", server.host(), server.port());
+    server.running.signal(Signal::SIGTERM);
+    server.running.ended(&promise).status(0, &promise).stdout(ready.as_bytes(), &promise);
+}
+
+// What is served
+
+#[test]
+fn slash_is_the_index() {
+    let promise = promise("/ is answered with index.html").read(handout::SERVED);
+    let site = Site::new();
+    site.file("index.html", b"the index");
+    let server = serve(&site, &[]);
+    for target in ["/", "/index.html", "/?a=b", "http://localhost/", "http://localhost"] {
+        let answer = ask(&server, &get(target), &promise);
+        answer.status("200", &promise).body(b"the index", &promise);
+    }
+}
+
+#[test]
+fn only_some_kinds_of_files_are_served() {
+    let promise = promise("files of .txt .html .png .jpg .jpeg, in any case, are served; another extension gets 400")
+        .cause(&[Seen::Status], "look at the extension before the file; --allow adds to the list")
+        .read(handout::SERVED);
+    let site = Site::new();
+    for name in [
+        "a.txt", "b.TXT", "c.html", "d.png", "e.jpg", "f.jpeg", "g.JPeG", "h.css", "i.js",
+        "j.pdf",
+    ] {
+        site.file(name, b"contents");
+    }
+    let server = serve(&site, &[]);
+    for name in ["a.txt", "b.TXT", "c.html", "d.png", "e.jpg", "f.jpeg", "g.JPeG"] {
+        let answer = ask(&server, &get(&format!("/{name}")), &promise);
+        answer.status("200", &promise).body(b"contents", &promise);
+    }
+    for name in ["h.css", "i.js", "j.pdf", "nowhere.pdf"] {
+        ask(&server, &get(&format!("/{name}")), &promise).status("400 Bad Request", &promise);
+    }
+    let server = serve(&site, &["--allow", "css,js"]);
+    for (name, status) in
+        [("h.css", "200"), ("i.js", "200"), ("a.txt", "200"), ("j.pdf", "400")]
+    {
+        ask(&server, &get(&format!("/{name}")), &promise).status(status, &promise);
+    }
+}
+
+#[test]
+fn what_is_not_there_gets_the_page_for_it() {
+    let promise = promise("what is not there gets 404 with filenotfound.html as its body")
+        .read(handout::SERVED);
+    let site = Site::new();
+    let server = serve(&site, &[]);
+    for target in ["/nowhere.html", "/", "/no/such.txt"] {
+        let answer = ask(&server, &get(target), &promise);
+        answer.status("404 Not Found", &promise).body(NOT_FOUND_PAGE, &promise);
+    }
+}
+
+// Limits
+
+#[test]
+fn one_connection_too_many_gets_503() {
+    let promise = promise("past --max-connections a client gets 503 at once, and others are served again when connections have ended")
+        .cause(&[Seen::Nothing], "tell the client, do not let it wait")
+        .cause(&[Seen::Status], "count the connections that are open")
+        .cause(&[Seen::Closed, Seen::Reset], "an answer is due before the connection is closed")
+        .read(handout::LIMITS);
+    let site = Site::new();
+    let server = serve(&site, &["--max-connections", "3"]);
+    let mut open: Vec<Kept> = (0..3).map(|_| Kept::connect(&server, &promise)).collect();
+    let kept = b"GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n";
+    for client in &mut open {
+        client.ask(kept, &promise).status("200", &promise);
+    }
+    for _ in 0..5 {
+        let mut client = server.connect(&promise);
+        let answer = answer_to_the_end(&mut client, PATIENCE, &promise);
+        answer.status("503 Service Unavailable", &promise).says(
+            "Connection",
+            "close",
+            &promise,
+        );
+    }
+    for client in &mut open {
+        client.ask(kept, &promise).status("200", &promise);
+    }
+    open.pop();
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = ask(&server, &get("/HelloWorld.html"), &promise);
+        if answer.status_line.contains(" 200 ") {
+            break;
+        }
+        if until < Instant::now() {
+            let text = format!("a connection has ended, and still: {}", answer.status_line);
+            promise.broken(Seen::Status, text);
+        }
+        thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn the_next_free_port_is_taken() {
+    let promise = promise(
+        "where the port is taken the server says so on stderr and takes the next free one",
+    )
+    .cause(&[Seen::Ended], "Address already in use is no end here: try the next port")
+    .cause(&[Seen::Stderr], "say on stderr that the port was taken")
+    .read(handout::CONSOLE);
+    let site = Site::new();
+    let first = serve(&site, &[]);
+    let arguments = ["--root", &site.root(), "--no-log", &first.port()];
+    let second =
+        Launch::new("threaded_web_server", &arguments).start().ready(ReadyLine::RUNNING);
+    if second.address.port() <= first.address.port() {
+        promise.broken(Seen::Stdout, format!("it took {}", second.address));
+    }
+    ask(&second, &get("/HelloWorld.html"), &promise).status("200", &promise);
+    second.running.signal(Signal::SIGTERM);
+    let end = second.running.ended(&promise);
+    if !end.errors().contains(&first.port()) {
+        promise.broken(Seen::Stderr, format!("nothing on stderr names port {}", first.port()));
+    }
+    ask(&first, &get("/HelloWorld.html"), &promise).status("200", &promise);
+}
+
+#[test]
+fn a_strict_port_is_this_one_or_none() {
+    let promise = promise("with --strict-port a port that is taken is an error, status 1")
+        .cause(&[Seen::StillOpen], "no other port will do")
+        .read(handout::CONSOLE);
+    let site = Site::new();
+    let first = serve(&site, &[]);
+    let arguments = ["--root", &site.root(), "--no-log", "--strict-port", &first.port()];
+    let end = Launch::new("threaded_web_server", &arguments).start().ended(&promise);
+    end.status(1, &promise).says(&["error: ", "Address already in use", "hint: "], &promise);
+    manners::no_crash_shown(&end, &promise);
+}
+
+#[test]
+fn the_server_takes_port_8080_unless_told() {
+    let promise = promise(
+        "without arguments the server takes 127.0.0.1/8080, or the next port that is free",
+    )
+    .read(handout::CONSOLE);
+    SERVER.first.must_pass();
+    let _lock = manners::alone_with_the_default_port();
+    let server =
+        Launch::new("threaded_web_server", &["--no-log"]).start().ready(ReadyLine::RUNNING);
+    let expected = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8080);
+    let (ip, port) = (server.address.ip(), server.address.port());
+    let taken = || (8080..port).all(|port| TcpListener::bind((ip, port)).is_err());
+    if ip != expected.ip() || port < 8080 || !taken() {
+        promise.broken(Seen::Stdout, format!("it took {ip}/{port}"));
+    }
+}
+
+// What several checks do
+
+/// Serves a site, if the server passes its first check.
+fn serve(site: &Site, more: &[&str]) -> Server {
+    SERVER.first.must_pass();
+    serve_first(site, more)
+}
+
+fn serve_first(site: &Site, more: &[&str]) -> Server {
+    SERVER.start_first(&[&["--root", &site.root(), "--no-log"], more].concat())
+}

@@ -1,0 +1,836 @@
+//! Lab 6: many requests on one connection, answers that spare a body, and a log. The checks
+//! of `threaded_web_server`; what it promises is in `labs/6-persistent-connections/README.md`.
+
+#![expect(clippy::expect_used, reason = "a site that cannot be made fails its check")]
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use nix::sys::signal::Signal;
+use support::first::First;
+use support::http::{Answer, Kept, ask, get};
+use support::manners::{Over, ServerProgram};
+use support::program::{ReadyLine, Server};
+use support::site::{HELLO, NOT_FOUND_PAGE, Site};
+use support::{PATIENCE, Promise, Seen, bytes, handout, promise};
+
+static SERVER: ServerProgram = ServerProgram {
+    name: "threaded_web_server",
+    ready: ReadyLine::RUNNING,
+    default_port: 8080,
+    over: Over::Tcp,
+    first: First::new(
+        "threaded_web_server",
+        "a_connection_is_kept_for_a_client_that_asks_for_it",
+        connection_is_kept_for_a_client_that_asks_for_it,
+    ),
+};
+
+/// The time of HelloWorld.html in the sites here: Sun, 06 Nov 1994 08:49:37 GMT.
+const MODIFIED: u64 = 784_111_777;
+
+// Keeping the connection
+
+#[test]
+fn a_connection_is_kept_for_a_client_that_asks_for_it() {
+    connection_is_kept_for_a_client_that_asks_for_it();
+}
+
+fn connection_is_kept_for_a_client_that_asks_for_it() {
+    let promise = promise(
+        "a client that sends `Connection: keep-alive` gets it back, with `Keep-Alive: \
+         timeout=15, max=100`, then max=99, on the same connection",
+    )
+    .cause(&[Seen::Closed, Seen::Reset], "the connection was closed behind the first answer")
+    .cause(&[Seen::Other], "the fields name the seconds of idleness and the requests left")
+    .read(handout::KEEP_ALIVE);
+    let site = Site::new();
+    let (server, _log) = serve_first(&site, &[]);
+    let mut client = Kept::connect(&server, &promise);
+    for left in [100, 99, 98] {
+        let answer = client.ask(&kept("GET", "/HelloWorld.html"), &promise);
+        answer.status("200 OK", &promise).body(HELLO, &promise);
+        answer.says("Connection", "keep-alive", &promise);
+        answer.says("Keep-Alive", &format!("timeout=15, max={left}"), &promise);
+    }
+    client.expect_open(Duration::from_millis(100), &promise);
+}
+
+#[test]
+fn a_connection_is_closed_unless_the_client_asks() {
+    let promise = promise("without `Connection: keep-alive` the answer says `Connection: close`, and the connection ends")
+        .cause(&[Seen::StillOpen], "the connection stays open although the answer says close")
+        .cause(&[Seen::Other], "persistence is asked for here, also in HTTP/1.1")
+        .read(handout::KEEP_ALIVE);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &[]);
+    for fields in
+        ["", "Connection: close\r\n", "Connection: keep-alive, close\r\n", "Connection: x\r\n"]
+    {
+        let request = format!("GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        let mut client = Kept::connect(&server, &promise);
+        let answer = client.ask(request.as_bytes(), &promise);
+        answer.status("200", &promise).says("Connection", "close", &promise);
+        client.expect_end(PATIENCE, &promise);
+    }
+    for asks in ["Connection: Keep-Alive", "connection: x, keep-alive"] {
+        for version in ["1.0", "1.1"] {
+            let request =
+                format!("GET /HelloWorld.html HTTP/{version}\r\nHost: a\r\n{asks}\r\n\r\n");
+            let mut client = Kept::connect(&server, &promise);
+            client.ask(request.as_bytes(), &promise).says("Connection", "keep-alive", &promise);
+            client.ask(request.as_bytes(), &promise).says("Connection", "keep-alive", &promise);
+        }
+    }
+}
+
+#[test]
+fn persistent_makes_it_the_other_way_round() {
+    let promise =
+        promise("with --persistent HTTP/1.1 connections go on unless the client says close")
+            .read(handout::KEEP_ALIVE);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &["--persistent"]);
+    let request = |version: &str, field: &str| {
+        format!("GET /HelloWorld.html HTTP/{version}\r\nHost: a\r\n{field}\r\n").into_bytes()
+    };
+    let mut client = Kept::connect(&server, &promise);
+    client.ask(&request("1.1", ""), &promise).says("Connection", "keep-alive", &promise);
+    client.ask(&request("1.1", "Connection: close\r\n"), &promise).says(
+        "Connection",
+        "close",
+        &promise,
+    );
+    client.expect_end(PATIENCE, &promise);
+    let mut client = Kept::connect(&server, &promise);
+    client.ask(&request("1.0", ""), &promise).says("Connection", "close", &promise);
+    client.expect_end(PATIENCE, &promise);
+}
+
+#[test]
+fn the_last_request_of_a_hundred_closes_the_connection() {
+    let promise = promise("the 100th answer says `Connection: close`, and the connection ends")
+        .cause(&[Seen::Other], "max= counts down, from 100 in the first answer")
+        .cause(&[Seen::Closed], "the connection was closed too early")
+        .read(handout::KEEP_ALIVE);
+    let site = Site::new();
+    for (options, most) in
+        [(&[][..], 100), (&["--max-requests", "3"], 3), (&["--max-requests", "1"], 1)]
+    {
+        let (server, _log) = serve(&site, options);
+        let mut client = Kept::connect(&server, &promise);
+        let address = client.client.address();
+        for left in (1..=most).rev() {
+            let answer = client.ask(&kept("GET", "/HelloWorld.html"), &promise);
+            answer.status("200", &promise).body(HELLO, &promise);
+            if left > 1 {
+                answer.says("Connection", "keep-alive", &promise);
+                answer.says("Keep-Alive", &format!("timeout=15, max={left}"), &promise);
+            } else {
+                answer.says("Connection", "close", &promise);
+            }
+        }
+        client.expect_end(PATIENCE, &promise);
+        let line = format!("Maximum {most} requests, connection to {address} is closed.");
+        console_says(
+            server,
+            &[&line],
+            &[&format!("Connection to {address} is closed.")],
+            &promise,
+        );
+    }
+}
+
+#[test]
+fn an_idle_connection_is_closed_after_the_timeout() {
+    let promise = promise("a connection that is idle for --keep-alive-timeout is closed, and the console says `Timeout, …`")
+        .cause(&[Seen::StillOpen], "the wait for the next request has no end")
+        .cause(&[Seen::Time], "it was closed too early")
+        .cause(&[Seen::Other], "timeout= is in whole seconds, rounded up")
+        .read(handout::KEEP_ALIVE);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &["--keep-alive-timeout", "0.6"]);
+    let mut client = Kept::connect(&server, &promise);
+    let address = client.client.address();
+    let answer = client.ask(&kept("GET", "/HelloWorld.html"), &promise);
+    answer.says("Keep-Alive", "timeout=1, max=100", &promise);
+    client.expect_open(Duration::from_millis(400), &promise);
+    client.expect_end(PATIENCE, &promise);
+    let line = format!("Timeout, connection to {address} is closed.");
+    console_says(server, &[&line], &[&format!("Connection to {address} is closed.")], &promise);
+}
+
+#[test]
+fn the_clock_restarts_with_each_request() {
+    let promise =
+        promise("the timeout runs from the last answer: a client that asks in time goes on")
+            .cause(&[Seen::Closed, Seen::Reset], "the time is not for the whole connection")
+            .read(handout::KEEP_ALIVE);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &["--keep-alive-timeout", "1"]);
+    let mut client = Kept::connect(&server, &promise);
+    for _ in 0..5 {
+        client.ask(&kept("GET", "/HelloWorld.html"), &promise).status("200", &promise);
+        client.expect_open(Duration::from_millis(400), &promise);
+    }
+}
+
+#[test]
+fn a_client_that_drips_is_given_up() {
+    let promise =
+        promise("the timeout is for the whole head: a client that drips bytes gets 408")
+            .cause(
+                &[Seen::StillOpen],
+                "each byte starts the time anew: it is each request that does",
+            )
+            .cause(&[Seen::Closed], "an answer is due, as a part of a request has come")
+            .read(handout::KEEP_ALIVE);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &["--keep-alive-timeout", "0.6"]);
+    let mut client = Kept::connect(&server, &promise);
+    let address = client.client.address();
+    client.ask(&kept("GET", "/HelloWorld.html"), &promise).status("200", &promise);
+    let mut waited = 0;
+    while !client.client.has_something(Duration::from_millis(100)) {
+        waited += 1;
+        if waited > 40 {
+            promise.broken(Seen::StillOpen, "after 4 s there was no answer");
+        }
+        let _ = client.client.try_send(b"G");
+    }
+    client.answer(false, &promise).status("408", &promise).says(
+        "Connection",
+        "close",
+        &promise,
+    );
+    let _ = client.client.read_to_the_end(PATIENCE);
+    console_says(
+        server,
+        &[&format!("Timeout, connection to {address} is closed.")],
+        &[],
+        &promise,
+    );
+}
+
+#[test]
+fn the_console_tells_each_step() {
+    let promise = promise("behind each answer on a connection that goes on the console says `Request completed, waiting for next request from: ADDR:PORT`")
+        .read(handout::KEEP_ALIVE);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &[]);
+    let mut client = Kept::connect(&server, &promise);
+    let address = client.client.address();
+    client.ask(&kept("GET", "/HelloWorld.html"), &promise);
+    client.ask(b"GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\n\r\n", &promise);
+    client.expect_end(PATIENCE, &promise);
+    let lines = [
+        format!("Received connection from {address}"),
+        format!("Received request from {address}:"),
+        format!("Request completed, waiting for next request from: {address}"),
+        format!("Received request from {address}:"),
+        format!("Connection to {address} is closed."),
+    ];
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    console_says(server, &lines, &[], &promise);
+}
+
+// One request after another
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let promise = promise("requests that come in one segment are all answered, in their order")
+        .cause(
+            &[Seen::Nothing, Seen::Closed],
+            "what was read behind the first request was thrown away: keep it for the next",
+        )
+        .cause(&[Seen::Other], "the answers come in the order of the requests")
+        .read(handout::REQUESTS);
+    let site = Site::new();
+    let names: Vec<String> = (0..20).map(|number| format!("{number}.txt")).collect();
+    for name in &names {
+        site.file(name, format!("this is {name}").repeat(100).as_bytes());
+    }
+    let (server, _log) = serve(&site, &[]);
+    let requests: Vec<u8> =
+        names.iter().flat_map(|name| kept("GET", &format!("/{name}"))).collect();
+    // Whole, and cut in places where no request ends.
+    for piece in [requests.len(), 100, 33] {
+        let mut client = Kept::connect(&server, &promise);
+        for piece in requests.chunks(piece) {
+            client.client.send(piece, &promise);
+        }
+        for name in &names {
+            let answer = client.answer(false, &promise);
+            answer.status("200", &promise);
+            answer.body(format!("this is {name}").repeat(100).as_bytes(), &promise);
+        }
+    }
+    // An empty line before a request is passed over (RFC 9112 §2.2).
+    let mut client = Kept::connect(&server, &promise);
+    let request = kept("HEAD", "/1.txt");
+    client.client.send(&[&request[..], b"\r\n", &request].concat(), &promise);
+    for _ in 0..2 {
+        client.answer(true, &promise).status("200", &promise);
+    }
+}
+
+#[test]
+fn an_answer_without_a_file_keeps_the_connection_too() {
+    let promise = promise(
+        "404, and 400 for an extension or a method, keep the connection if that was asked for",
+    )
+    .cause(&[Seen::Closed], "these requests were read well: the next can follow")
+    .read(handout::REQUESTS);
+    let site = Site::new();
+    site.file("style.css", b"css");
+    let (server, _log) = serve(&site, &[]);
+    let mut client = Kept::connect(&server, &promise);
+    for (method, target, status) in [
+        ("GET", "/nowhere.html", "404"),
+        ("HEAD", "/nowhere.html", "404"),
+        ("GET", "/style.css", "400"),
+        ("DELETE", "/HelloWorld.html", "400"),
+        ("GET", "/../secret.html", "40"),
+        ("GET", "/HelloWorld.html", "200"),
+    ] {
+        let answer = client.ask(&kept(method, target), &promise);
+        answer.status(status, &promise).says("Connection", "keep-alive", &promise);
+    }
+}
+
+#[test]
+fn a_malformed_request_is_told_and_the_connection_closed() {
+    let promise =
+        promise("a malformed request gets 400, `Connection: close`, and the connection ends")
+            .cause(
+                &[Seen::StillOpen],
+                "where a request cannot be read nobody knows where the next begins: close",
+            )
+            .cause(
+                &[Seen::Status],
+                "lenient reading is how requests are smuggled past proxies (RFC 9112 §11.2)",
+            )
+            .read(handout::REQUESTS);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &["--persistent"]);
+    for fields in [
+        "Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Host: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n",
+        "Host: a\r\nContent-Length: 5, 6\r\n",
+        "Host: a\r\nContent-Length: five\r\n",
+        "Host: a\r\nContent-Length: -1\r\n",
+        "Host: a\r\nX: one\rtwo\r\n",
+        "Host: a\r\nX : y\r\n",
+        "Host : a\r\n",
+        "Host: a\r\nX: y\r\n z\r\n",
+        "Host: a\r\nNo colon\r\n",
+        "",
+        "Host: a\r\nHost: a\r\n",
+        "Host: a\r\nHost: b\r\n",
+    ] {
+        let request = format!("GET /HelloWorld.html HTTP/1.1\r\n{fields}\r\n");
+        let mut client = Kept::connect(&server, &promise);
+        let answer = client.ask(request.as_bytes(), &promise);
+        answer.status("400", &promise).says("Connection", "close", &promise);
+        client.expect_end(PATIENCE, &promise);
+    }
+}
+
+#[test]
+fn a_request_with_a_body_is_answered_and_its_connection_closed() {
+    let promise =
+        promise("a request with a body is answered, and its connection closed behind that")
+            .cause(&[Seen::StillOpen, Seen::More], "the body was taken for the next request")
+            .cause(
+                &[Seen::Reset],
+                "the connection was closed with bytes of the client unread, which sends RST",
+            )
+            .read(handout::REQUESTS);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &["--persistent"]);
+    let smuggled = "GET /filenotfound.html HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (method, framing, body, status) in [
+        ("GET", format!("Content-Length: {}", smuggled.len()), smuggled.to_owned(), "200"),
+        (
+            "GET",
+            "Transfer-Encoding: chunked".to_owned(),
+            format!("{:x}\r\n{smuggled}\r\n0\r\n\r\n", smuggled.len()),
+            "200",
+        ),
+        ("POST", "Content-Length: 5".to_owned(), "a=b&c".to_owned(), "400"),
+    ] {
+        let head = format!(
+            "{method} /HelloWorld.html HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n{framing}\r\n\r\n"
+        );
+        let mut client = Kept::connect(&server, &promise);
+        let answer = client.ask(format!("{head}{body}").as_bytes(), &promise);
+        answer.status(status, &promise).says("Connection", "close", &promise);
+        client.expect_end(PATIENCE, &promise);
+    }
+    let mut client = Kept::connect(&server, &promise);
+    let none = b"GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    client.ask(none, &promise).says("Connection", "keep-alive", &promise);
+}
+
+// Not sending what the client has
+
+#[test]
+fn an_answer_says_when_its_file_was_changed() {
+    let promise = promise(
+        "200 says Date, Content-Type, Content-Length and Last-Modified; HEAD says the same",
+    )
+    .cause(&[Seen::Other], "Last-Modified is the time of the file, in GMT")
+    .read(handout::CONDITIONAL);
+    let site = dated_site();
+    let (server, _log) = serve(&site, &[]);
+    for method in ["GET", "HEAD"] {
+        let request = format!("{method} /HelloWorld.html HTTP/1.1\r\nHost: a\r\n\r\n");
+        let answer = ask(&server, request.as_bytes(), &promise);
+        answer.status("200", &promise);
+        answer.says("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT", &promise);
+        answer.says("Content-Length", &HELLO.len().to_string(), &promise);
+        if !answer.field("Content-Type", &promise).starts_with("text/html") {
+            promise.broken(
+                Seen::Other,
+                format!("Content-Type: {}", answer.field("Content-Type", &promise)),
+            );
+        }
+        is_dated(&answer, &promise);
+        if method == "HEAD" && !answer.body.is_empty() {
+            promise
+                .broken(Seen::More, format!("a body came: {}", bytes::show(&answer.body, 40)));
+        }
+    }
+}
+
+#[test]
+fn a_file_that_the_client_has_is_not_sent_again() {
+    let promise =
+        promise("If-Modified-Since at or after the file's time gets 304, without a body")
+            .cause(
+                &[Seen::Status],
+                "compare whole seconds, and read all three forms of a date (RFC 9110 §5.6.7)",
+            )
+            .cause(
+                &[Seen::Other, Seen::More],
+                "304 has no body; its Content-Length is what GET would send",
+            )
+            .read(handout::CONDITIONAL);
+    let site = dated_site();
+    let (server, _log) = serve(&site, &[]);
+    let mut client = Kept::connect(&server, &promise);
+    for date in [
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
+        "Mon, 07 Nov 1994 08:49:37 GMT",
+        "Sat, 01 Jan 2050 00:00:00 GMT",
+    ] {
+        for method in ["GET", "HEAD"] {
+            let answer = client.ask(&conditional(method, date), &promise);
+            answer.status("304 Not Modified", &promise);
+            answer.says("Connection", "keep-alive", &promise);
+            answer.says("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT", &promise);
+            answer.says("Content-Length", &HELLO.len().to_string(), &promise);
+            answer.field("Content-Type", &promise);
+            is_dated(&answer, &promise);
+        }
+    }
+    client.expect_open(Duration::from_millis(100), &promise);
+}
+
+#[test]
+fn an_old_copy_or_a_date_that_is_none_gets_the_file() {
+    let promise = promise(
+        "If-Modified-Since before the file's time, or unreadable, gets 200 and the file",
+    )
+    .cause(&[Seen::Status], "a date that cannot be read is as good as none")
+    .read(handout::CONDITIONAL);
+    let site = dated_site();
+    let (server, _log) = serve(&site, &[]);
+    let mut client = Kept::connect(&server, &promise);
+    for date in [
+        "Sun, 06 Nov 1994 08:49:36 GMT",
+        "Saturday, 05-Nov-94 08:49:37 GMT",
+        "Sat Nov  5 08:49:37 1994",
+        "yesterday",
+        "1994-11-06 08:49:37",
+        "0",
+        "",
+    ] {
+        let answer = client.ask(&conditional("GET", date), &promise);
+        answer.status("200", &promise).body(HELLO, &promise);
+    }
+    // And what is not there is not "not modified".
+    let missing = b"GET /nowhere.html HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nIf-Modified-Since: Sat, 01 Jan 2050 00:00:00 GMT\r\n\r\n";
+    client.ask(missing, &promise).status("404", &promise).body(NOT_FOUND_PAGE, &promise);
+}
+
+#[test]
+fn a_file_that_changes_is_sent_again() {
+    let promise = promise("after a file has changed, a copy from before is not fresh any more")
+        .cause(&[Seen::Status, Seen::Other], "look at the file for each request")
+        .read(handout::CONDITIONAL);
+    let site = dated_site();
+    let (server, _log) = serve(&site, &[]);
+    let mut client = Kept::connect(&server, &promise);
+    let request = conditional("GET", "Sun, 06 Nov 1994 08:49:37 GMT");
+    client.ask(&request, &promise).status("304", &promise);
+    site.file("HelloWorld.html", b"changed");
+    client.ask(&request, &promise).status("200", &promise).body(b"changed", &promise);
+}
+
+// The log
+
+#[test]
+fn the_log_has_two_lines_for_each_exchange() {
+    let promise =
+        promise("for each exchange the log gets two lines, in the form that the handout shows")
+            .cause(&[Seen::Other], "the fields, their order and the brackets are fixed")
+            .cause(
+                &[Seen::Nothing, Seen::Part],
+                "the lines must be in the file when the exchange is over, not in a buffer",
+            )
+            .read(handout::LOG);
+    let site = Site::new();
+    site.file("index.html", b"index");
+    let (server, log) = serve(&site, &[]);
+    let mut client = Kept::connect(&server, &promise);
+    client.ask(&kept("HEAD", "/"), &promise);
+    client.ask(&kept("GET", "/nowhere.html"), &promise);
+    client.ask(b"GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\n\r\n", &promise);
+    client.expect_end(PATIENCE, &promise);
+    ask(&server, b"no request\r\n\r\n", &promise);
+    let lines = log.lines(8, &promise);
+    let mut lines = lines.iter();
+    for (connection, method, file, status, kept) in [
+        ("keep-alive", "HEAD", "/index.html", "200 OK", "keep-alive"),
+        ("keep-alive", "GET", "/nowhere.html", "404 Not Found", "keep-alive"),
+        ("close", "GET", "/HelloWorld.html", "200 OK", "close"),
+        ("-", "-", "-", "400 Bad Request", "close"),
+    ] {
+        let client = "(localhost, 127.0.0.1)";
+        let request = format!(
+            "[Client request from {client}][Connection: {connection}][Method: {method}][Request file name: {file}][Date: {DATE}]"
+        );
+        let response = format!(
+            "[Server response to {client}][StatusCode: HTTP/1.1 {status}][Date: {DATE}][Connection: {kept}]"
+        );
+        for want in [request, response] {
+            let line = lines.next().map_or("", String::as_str);
+            // A request that says nothing of Connection is one whose connection closes.
+            let silent = want.replacen("[Connection: close]", "[Connection: -]", 1);
+            if !fits(&want, line) && !fits(&silent, line) {
+                promise
+                    .broken(Seen::Other, format!("a line is\n{line}\nand should be\n{want}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_log_is_appended_to() {
+    let promise = promise("what the log holds already stays, and new lines come behind it")
+        .cause(&[Seen::Other], "open the log to append (O_APPEND), do not truncate it")
+        .read(handout::LOG);
+    let site = Site::new();
+    let log = Log::of(&site);
+    fs::write(site.outside().join("log.txt"), "an earlier line\n").expect("a log is written");
+    for runs in 1..=2 {
+        let (server, _) = serve(&site, &[]);
+        ask(&server, &get("/HelloWorld.html"), &promise);
+        log.lines(1 + 2 * runs, &promise);
+        server.running.signal(Signal::SIGTERM);
+        server.running.ended(&promise).status(0, &promise);
+    }
+    if log.lines(5, &promise)[0] != "an earlier line" {
+        promise.broken(Seen::Other, "the first line is not what was there before");
+    }
+}
+
+#[test]
+fn the_log_survives_a_killed_server() {
+    let promise =
+        promise("what was answered is in the log even if the server is killed (SIGKILL)")
+            .cause(
+                &[Seen::Nothing, Seen::Part],
+                "lines that wait in a buffer are lost with the process: write each at once",
+            )
+            .read(handout::LOG);
+    let site = Site::new();
+    let (server, log) = serve(&site, &[]);
+    for _ in 0..10 {
+        ask(&server, &get("/HelloWorld.html"), &promise);
+    }
+    // The line may follow the answer, by a moment.
+    log.lines(20, &promise);
+    server.running.signal(Signal::SIGKILL);
+    drop(server);
+    log.lines(20, &promise);
+}
+
+#[test]
+fn no_client_can_forge_a_line_or_a_field() {
+    let promise = promise("nothing that a client sends adds a line or a field to the log")
+        .cause(
+            &[Seen::More, Seen::Other],
+            "escape what ends a field: brackets, quotation marks, line ends",
+        )
+        .read(handout::LOG);
+    let site = Site::new();
+    let (server, log) = serve(&site, &[]);
+    for target in [
+        "/a.html][Method:FORGED][x",
+        "/%0a[Client%20request%20from%20(forged,%201.2.3.4)]",
+        "/%0d%0aFORGED.html",
+        "/]].html",
+    ] {
+        ask(&server, &get(target), &promise);
+    }
+    ask(&server, b"GET /\r[Method: FORGED] HTTP/1.1\r\nHost: a\r\n\r\n", &promise);
+    ask(
+        &server,
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive][Method: FORGED\r\n\r\n",
+        &promise,
+    );
+    for line in log.lines(12, &promise) {
+        let fields = if line.starts_with("[Client request from (") { 5 } else { 4 };
+        let brackets = (line.matches('[').count(), line.matches(']').count());
+        let sound = line
+            .starts_with("[Client request from (localhost, 127.0.0.1)][Connection: ")
+            || line.starts_with("[Server response to (localhost, 127.0.0.1)][StatusCode: ");
+        if brackets != (fields, fields) || !sound || !line.is_ascii() {
+            promise.broken(Seen::Other, format!("a line is\n{line}"));
+        }
+    }
+}
+
+#[test]
+fn fifty_clients_at_once_do_not_mix_their_lines() {
+    let promise =
+        promise("with 50 clients at once each exchange has its two lines, one below the other")
+            .cause(
+                &[Seen::Other],
+                "write both lines with one call: between two writes others may get in",
+            )
+            .cause(&[Seen::Part, Seen::Nothing], "lines were lost")
+            .read(handout::LOG);
+    let site = Site::new();
+    for client in 0..50 {
+        site.file(&format!("{client}.txt"), b"text");
+    }
+    let (server, log) = serve(&site, &[]);
+    let address = server.address;
+    thread::scope(|scope| {
+        for client in 0..50 {
+            let promise = &promise;
+            let work = thread::Builder::new().spawn_scoped(scope, move || {
+                let mut connection = Kept::at(address, promise);
+                for _ in 0..10 {
+                    connection
+                        .ask(&kept("GET", &format!("/{client}.txt")), promise)
+                        .status("200", promise);
+                }
+            });
+            work.expect("a thread for a client");
+        }
+    });
+    let lines = log.lines(1000, &promise);
+    let mut counts = std::collections::HashMap::new();
+    for pair in lines.chunks(2) {
+        let [request, response] = pair else { break };
+        let file = request
+            .split("[Request file name: ")
+            .nth(1)
+            .and_then(|rest| rest.split(']').next());
+        let (Some(file), true) = (file, response.starts_with("[Server response to ")) else {
+            promise.broken(Seen::Other, format!("two lines are\n{request}\n{response}"));
+        };
+        *counts.entry(file.to_owned()).or_insert(0) += 1;
+    }
+    if counts.len() != 50 || counts.values().any(|count| *count != 10) {
+        promise.broken(Seen::Part, format!("requests for each file: {counts:?}"));
+    }
+}
+
+#[test]
+fn the_combined_format_is_the_one_that_analysers_read() {
+    let promise = promise("--log-format combined writes `ADDR - - [DATE] \"REQUEST\" STATUS BYTES \"REFERER\" \"AGENT\"`")
+        .cause(&[Seen::Other], "this is the NCSA combined format, field by field")
+        .read(handout::LOG);
+    let site = Site::new();
+    let (server, log) = serve(&site, &["--log-format", "combined"]);
+    ask(&server, b"GET /HelloWorld.html?a=b HTTP/1.1\r\nHost: a\r\nReferer: http://a/\r\nUser-Agent: my \"agent\"\r\n\r\n", &promise);
+    ask(&server, b"no request\r\n\r\n", &promise);
+    let lines = log.lines(2, &promise);
+    let length = HELLO.len();
+    for (line, before, after) in [
+        (
+            &lines[0],
+            "127.0.0.1 - - [",
+            format!("] \"GET /HelloWorld.html?a=b HTTP/1.1\" 200 {length} \"http://a/\" \"my "),
+        ),
+        (&lines[1], "127.0.0.1 - - [", "] \"-\" 400 ".to_owned()),
+    ] {
+        if !line.starts_with(before) || !line.contains(&after) {
+            promise.broken(Seen::Other, format!("a line is\n{line}\nand should hold\n{after}"));
+        }
+        // A quotation mark within a field is escaped, so six remain that are not.
+        let marks = line.replace("\\\"", "").matches('"').count();
+        if marks != 6 {
+            promise
+                .broken(Seen::Other, format!("a line with {marks} quotation marks is\n{line}"));
+        }
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_written_does_not_stop_the_server() {
+    let promise =
+        promise("where the log cannot be written the server says so on stderr, and serves on")
+            .cause(&[Seen::Ended], "a server without a log is better than none")
+            .cause(&[Seen::Stderr], "say it on stderr")
+            .read(handout::LOG);
+    let site = Site::new();
+    SERVER.first.must_pass();
+    let nowhere = site.outside().join("no-such-folder/log.txt");
+    let arguments = ["--root", &site.root(), "--log", &nowhere.display().to_string()];
+    let server = SERVER.start_first(&arguments);
+    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+    server.running.signal(Signal::SIGTERM);
+    let end = server.running.ended(&promise);
+    end.status(0, &promise);
+    if !end.errors().contains("log") {
+        promise.broken(Seen::Stderr, end.told());
+    }
+}
+
+#[test]
+fn no_log_writes_none() {
+    let promise = promise("with --no-log no log is written").read(handout::LOG);
+    let site = Site::new();
+    SERVER.first.must_pass();
+    let server = SERVER.start_first(&["--root", &site.root(), "--no-log"]);
+    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+    server.running.signal(Signal::SIGTERM);
+    server.running.ended(&promise).status(0, &promise);
+}
+
+// What several checks do
+
+/// Serves a site with its log beside the root, if the server passes its first check.
+fn serve(site: &Site, more: &[&str]) -> (Server, Log) {
+    SERVER.first.must_pass();
+    serve_first(site, more)
+}
+
+fn serve_first(site: &Site, more: &[&str]) -> (Server, Log) {
+    let log = site.outside().join("log.txt").display().to_string();
+    let options = ["--root", &site.root(), "--log", &log];
+    (SERVER.start_first(&[&options, more].concat()), Log::of(site))
+}
+
+/// A site whose page is older than HTTP.
+fn dated_site() -> Site {
+    let site = Site::new();
+    let page = fs::File::options().write(true).open(site.path("HelloWorld.html"));
+    // Most of a second later, which HTTP dates cannot say.
+    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(MODIFIED * 1000 + 700);
+    page.and_then(|page| page.set_modified(time)).expect("a file's time is set");
+    site
+}
+
+fn kept(method: &str, target: &str) -> Vec<u8> {
+    format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n")
+        .into_bytes()
+}
+
+fn conditional(method: &str, date: &str) -> Vec<u8> {
+    format!("{method} /HelloWorld.html HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nIf-Modified-Since: {date}\r\n\r\n").into_bytes()
+}
+
+fn is_dated(answer: &Answer, promise: &Promise) {
+    let date = answer.field("Date", promise);
+    if !fits(DATE, date) {
+        promise.broken(
+            Seen::Other,
+            format!("Date: {date} reads like: Sun, 06 Nov 1994 08:49:37 GMT"),
+        );
+    }
+}
+
+/// A date, as [`fits`] takes it: `#` for a digit, `?` for a letter.
+const DATE: &str = "???, ## ??? #### ##:##:## GMT";
+
+/// Whether `text` is as `form`, where a form's `#` is any digit and its `?` any letter.
+fn fits(form: &str, text: &str) -> bool {
+    form.len() == text.len()
+        && form.bytes().zip(text.bytes()).all(|(form, byte)| match form {
+            b'#' => byte.is_ascii_digit(),
+            b'?' => byte.is_ascii_alphabetic(),
+            _ => form == byte,
+        })
+}
+
+/// Ends the server and looks for lines on its console, in this order, and for none of the
+/// others.
+fn console_says(server: Server, lines: &[&str], others: &[&str], promise: &Promise) {
+    let mut wanted = lines.iter().peekable();
+    server.running.line_within(PATIENCE, lines.last().copied().unwrap_or_default());
+    server.running.signal(Signal::SIGTERM);
+    let end = server.running.ended(promise);
+    let console = bytes::text(&end.stdout);
+    for line in console.lines() {
+        wanted.next_if(|want| **want == line);
+    }
+    if let Some(missing) = wanted.next() {
+        promise.broken(
+            Seen::Stdout,
+            format!("there is no line `{missing}`, or not at its place, in\n{console}"),
+        );
+    }
+    if let Some(other) = others.iter().find(|other| console.lines().any(|line| line == **other))
+    {
+        promise.broken(Seen::Stdout, format!("there is a line `{other}` in\n{console}"));
+    }
+}
+
+/// The log that a server of ours writes.
+struct Log(std::path::PathBuf);
+
+impl Log {
+    fn of(site: &Site) -> Self {
+        Self(site.outside().join("log.txt"))
+    }
+
+    /// Its lines, once there are so many, whole.
+    fn lines(&self, count: usize, promise: &Promise) -> Vec<String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let text = fs::read_to_string(&self.0).unwrap_or_default();
+            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            if lines.len() > count {
+                promise.broken(
+                    Seen::More,
+                    format!("{} lines, not {count}, are in the log", lines.len()),
+                );
+            }
+            if lines.len() == count && text.ends_with('\n') {
+                return lines;
+            }
+            if until < Instant::now() {
+                let last = lines.last().map_or("", String::as_str);
+                let seen = if lines.is_empty() { Seen::Nothing } else { Seen::Part };
+                promise.broken(
+                    seen,
+                    format!(
+                        "{} lines, not {count}, are in the log; the last is\n{last}",
+                        lines.len()
+                    ),
+                );
+            }
+            thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+}
