@@ -1,8 +1,6 @@
 //! Lab 5: a web server that serves many clients at once. The checks of
 //! `threaded_web_server`; what it promises is in `labs/5-threaded-web-server/README.md`.
 
-#![expect(clippy::expect_used, reason = "a thread that cannot be made fails its check")]
-
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread;
