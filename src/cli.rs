@@ -78,11 +78,16 @@ pub fn run<Options: Parser>(program: impl FnOnce(Options) -> Result<(), Failure>
         Err(Failure::Refused(explanation)) => (STATUS_REFUSED, explanation),
         Err(Failure::Usage(explanation)) => (STATUS_USAGE, explanation),
     };
+    complain(&explanation);
+    ExitCode::from(status)
+}
+
+/// Shows an error on stderr, while the program goes on or as its last words.
+pub fn complain(explanation: &Explanation) {
     terminal::note(&format!("{} {}", "error:".red().bold(), explanation.error));
-    if let Some(hint) = explanation.hint {
+    if let Some(hint) = &explanation.hint {
         terminal::note(&format!("{} {hint}", "hint:".cyan().bold()));
     }
-    ExitCode::from(status)
 }
 
 /// Says on stderr what happened to one connection or one try while the program goes on.

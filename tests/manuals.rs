@@ -102,8 +102,10 @@ fn every_check_and_program_named_in_a_command_exists() {
                     }
                 }
                 if let Some(at) = words.iter().position(|word| *word == "--bin") {
-                    let file = root().join("src/bin").join(format!("{}.rs", words[at + 1]));
-                    assert!(file.exists(), "{}: no such program", place());
+                    let (folder, name) = (root().join("src/bin"), words[at + 1]);
+                    let file = folder.join(format!("{name}.rs"));
+                    let there = file.exists() || folder.join(name).join("main.rs").exists();
+                    assert!(there, "{}: no such program", place());
                 }
             }
         }

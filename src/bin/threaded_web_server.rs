@@ -22,7 +22,7 @@ use lab_http::arrival::{self, Arrival};
 use lab_http::files::Root;
 use lab_http::head::Request;
 use lab_http::log::{Exchange, Format, Log};
-use lab_http::response::{Answer, Status};
+use lab_http::response::{self, Answer, Status};
 use lab_http::{condition, persistence, target};
 use socket_lab::cli::{self, Failure};
 use socket_lab::{net, stop, terminal};
@@ -224,7 +224,7 @@ fn open_log(options: &Options) -> Option<Log> {
 
 /// Says that this connection is one too many.
 fn refuse(mut stream: &TcpStream) -> io::Result<()> {
-    let what = "too many connections are open, try again later".to_owned();
+    let what = "too many connections are open, try again later";
     let answer = Answer::text(Status::ServiceUnavailable, what);
     let mut head = answer.head();
     head.field("Connection", "close");
@@ -306,6 +306,7 @@ impl Server {
         let timeout = self.options.keep_alive_timeout;
         // What has come and is not answered yet. A client may send several requests
         // without waiting for the answers (pipelining, RFC 9112 §9.3.2).
+        response::limit_stalling(stream)?;
         let mut received = Vec::new();
         let mut left = self.options.max_requests;
         loop {
@@ -333,7 +334,8 @@ impl Server {
                 Err(refusal) => (None, refusal, Behind::Unknown),
             };
             let goes_on = behind == Behind::Another && left > 0;
-            let for_head = request.is_some_and(|request| request.method == "HEAD");
+            // Also if it could not be read: no body is expected then.
+            let for_head = received.starts_with(b"HEAD ");
             let status = answer.status;
             let sent = self.send(stream, answer, for_head, goes_on.then_some(left + 1));
             self.log(&Exchange {
@@ -373,7 +375,7 @@ impl Server {
             Ok(false) => Behind::Nothing,
             Ok(true) => Behind::Unknown,
             Err(wrong) => {
-                return (Answer::text(Status::BadRequest, wrong.to_string()), Behind::Unknown);
+                return (Answer::text(Status::BadRequest, wrong), Behind::Unknown);
             }
         };
         if !matches!(request.method, "GET" | "HEAD") {
@@ -382,8 +384,7 @@ impl Server {
         }
         let answer = self.find(request).unwrap_or_else(|error| {
             cli::notice(format_args!("cannot open {}: {}", request.target, net::why(&error)));
-            let what = "the server cannot open the file now".to_owned();
-            Answer::text(Status::ServiceUnavailable, what)
+            Answer::text(Status::ServiceUnavailable, "the server cannot open the file now")
         });
         (answer, behind)
     }
@@ -415,7 +416,7 @@ impl Server {
     }
 
     fn is_wanted(&self, request: &Request<'_>) -> bool {
-        persistence::is_wanted(request, !self.options.persistent)
+        persistence::is_wanted(request.minor_version, request.fields, !self.options.persistent)
     }
 
     /// Sends an answer, with the number of requests that the connection may still have if

@@ -17,8 +17,8 @@ use clap::Parser;
 use lab_http::arrival::{self, Arrival};
 use lab_http::files::Root;
 use lab_http::head::Request;
-use lab_http::response::{Answer, Status};
-use lab_http::target;
+use lab_http::response::{self, Answer, Status};
+use lab_http::{persistence, target};
 use socket_lab::cli::{self, Failure};
 use socket_lab::{net, stop, terminal};
 
@@ -79,16 +79,21 @@ fn serve(options: Options) -> Result<(), Failure> {
     let bound = listener.local_addr().map_err(|error| Failure::refused(net::why(&error)))?;
     terminal::say(&format!("Ready to serve on http://{bound}/"))?;
 
+    let mut accepts = true;
     let mut left = if options.once { Some(1) } else { options.requests };
     while left != Some(0) {
         let (stream, client) = match listener.accept() {
             Ok(accepted) => accepted,
             Err(error) => {
-                cli::notice(format_args!("cannot accept: {}", net::why(&error)));
+                // Said once, until it works again.
+                if std::mem::take(&mut accepts) {
+                    cli::notice(format_args!("cannot accept: {}", net::why(&error)));
+                }
                 thread::sleep(PAUSE_AFTER_ERROR);
                 continue;
             }
         };
+        accepts = true;
         // As in lab 2: known to the signal handler until _place is dropped.
         let stream = Arc::new(stream);
         let Some(_place) = connections.enter(&stream) else { continue };
@@ -138,28 +143,37 @@ fn converse(
     timeout: Duration,
 ) -> Result<Asked, Trouble> {
     terminal::say(&format!("Connected to {client}"))?;
+    response::limit_stalling(stream)?;
     let mut received = Vec::new();
     let arrival = arrival::read_head(stream, &mut received, timeout)?;
-    // A browser opens connections in advance, and may never need them.
-    let asked = if received.is_empty() { Asked::Nothing } else { Asked::Something };
-    match asked {
-        Asked::Nothing if arrival == Arrival::BrokenOff => return Ok(asked),
-        Asked::Nothing => {}
-        Asked::Something => terminal::say(terminal::escape(&received).trim_end())?,
+    if received.is_empty() && arrival == Arrival::BrokenOff {
+        // A browser opens connections in advance, and may never need them.
+        return Ok(Asked::Nothing);
+    }
+    let head = match arrival {
+        Arrival::Whole(length) => &received[..length],
+        _ => &received,
+    };
+    if !head.is_empty() {
+        terminal::say(terminal::escape(head).trim_end())?;
     }
 
-    match arrival.request(&received, timeout) {
+    let request = arrival.request(&received, timeout);
+    // Behind the head of a sound request nothing comes, unless it has a body.
+    let all_read = head.len() == received.len()
+        && request.as_ref().is_ok_and(|request| persistence::has_body(request) == Ok(false));
+    let answer = match request {
         Ok(request) => {
             terminal::say(&format!("Client request: {}", request.target))?;
-            send(stream, answer(&request, root), request.method == "HEAD")?;
+            answer(&request, root)
         }
-        Err(refusal) => send(stream, refusal, false)?,
-    }
-    // With nothing left to read a plain close will do, when the stream is dropped.
-    if arrival != Arrival::Whole(received.len()) {
+        Err(refusal) => refusal,
+    };
+    send(stream, answer, head.starts_with(b"HEAD "))?;
+    if !all_read {
         net::close_gently(stream)?;
     }
-    Ok(asked)
+    Ok(if received.is_empty() { Asked::Nothing } else { Asked::Something })
 }
 
 /// The answer to a request that could be read.
@@ -170,8 +184,7 @@ fn answer(request: &Request<'_>, root: &Root) -> Answer {
     }
     find(request, root).unwrap_or_else(|error| {
         cli::notice(format_args!("cannot open {}: {}", request.target, net::why(&error)));
-        let what = "the server cannot open the file now".to_owned();
-        Answer::text(Status::ServiceUnavailable, what)
+        Answer::text(Status::ServiceUnavailable, "the server cannot open the file now")
     })
 }
 

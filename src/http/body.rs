@@ -20,44 +20,24 @@ pub enum Framing {
 /// # Errors
 /// The head contradicts itself, or names a coding that this client did not ask for.
 pub fn framing(response: &Response<'_>, method: &str) -> Result<Framing, Malformed> {
-    // Their heads say what a body would be like, and none follows.
-    if method == "HEAD" || matches!(response.status, 100..=199 | 204 | 304) {
+    // Their heads say what a body would be like, and none follows. Behind a 2xx to CONNECT
+    // begins a tunnel.
+    let is_tunnel = method == "CONNECT" && matches!(response.status, 200..=299);
+    if method == "HEAD" || is_tunnel || matches!(response.status, 100..=199 | 204 | 304) {
         return Ok(Framing::NoBody);
     }
-    let fields = response.fields;
     // It overrides a Content-Length, which may have been true before the coding.
-    let mut codings = fields.list("Transfer-Encoding");
+    let mut codings = response.fields.list("Transfer-Encoding");
     if let Some(coding) = codings.next() {
-        return match (coding, codings.next()) {
-            (chunked, None) if chunked.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
+        return match codings.next() {
+            None if coding.eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
             _ => Err(Malformed::Syntax(
                 "its body has a transfer coding other than chunked".to_owned(),
             )),
         };
     }
-    // Said twice it must be the same: a wrong one would cut the body, or wait for more.
-    let mut lengths = fields.list("Content-Length");
-    let Some(length) = lengths.next() else {
-        return Ok(match fields.get("Content-Length") {
-            None => Framing::ToTheEnd,
-            Some(_) => return Err(no_length(b"")),
-        });
-    };
-    let number = read_length(length).ok_or_else(|| no_length(length))?;
-    match lengths.find(|other| read_length(other) != Some(number)) {
-        None => Ok(Framing::Length(number)),
-        Some(other) => Err(no_length(&[length, other].join(&b", "[..]))),
-    }
-}
-
-/// Digits and nothing else (RFC 9110 §8.6): no sign, which `parse` would take.
-fn read_length(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().all(u8::is_ascii_digit);
-    str::from_utf8(text).ok().filter(|_| digits)?.parse().ok()
-}
-
-fn no_length(text: &[u8]) -> Malformed {
-    Malformed::Syntax(format!("\"{}\" is no Content-Length", text.escape_ascii()))
+    // A wrong length would cut the body, or wait for more.
+    Ok(response.fields.content_length()?.map_or(Framing::ToTheEnd, Framing::Length))
 }
 
 #[cfg(test)]
@@ -82,6 +62,7 @@ mod tests {
         let both = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n";
         assert_eq!(get(both), Ok(Framing::Chunked));
         assert_eq!(get(""), Ok(Framing::ToTheEnd));
+        assert_eq!(framing_of("CONNECT", 200, ""), Ok(Framing::NoBody));
     }
 
     #[test]

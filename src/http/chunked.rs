@@ -11,7 +11,7 @@
 //! \r\n
 //! ```
 
-use crate::head::{LONGEST_HEAD, Malformed};
+use crate::head::{LONGEST_HEAD, Malformed, excerpt};
 
 /// Decodes a chunked body, which may come in any pieces.
 #[derive(Debug)]
@@ -91,10 +91,9 @@ impl Decoder {
                 size => State::Data(size),
             }),
             State::DataEnd if line.is_empty() => Ok(State::Size),
-            State::DataEnd => Err(syntax(format!(
-                "a chunk goes on behind its end: \"{}\"",
-                line[..line.len().min(20)].escape_ascii()
-            ))),
+            State::DataEnd => {
+                Err(syntax(format!("a chunk goes on behind its end: \"{}\"", excerpt(line))))
+            }
             _ if line.is_empty() => Ok(State::Done),
             _ => {
                 self.trailers += self.line.len();
@@ -112,12 +111,11 @@ fn chunk_size(line: &[u8]) -> Result<u64, Malformed> {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (size, rest) = line.split_at(digits);
     // White space before the semicolon is bad form, but is read (RFC 9112 §7.1.1).
-    let ends_well = matches!(rest.trim_ascii_start(), [] | [b';', ..]);
+    let behind = rest.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+    let ends_well = matches!(behind, None | Some(b';'));
     let size = str::from_utf8(size).ok().and_then(|size| u64::from_str_radix(size, 16).ok());
-    size.filter(|_| ends_well).ok_or_else(|| {
-        let shown = line[..line.len().min(20)].escape_ascii();
-        syntax(format!("\"{shown}\" is no chunk size in hexadecimal"))
-    })
+    size.filter(|_| ends_well)
+        .ok_or_else(|| syntax(format!("\"{}\" is no chunk size in hexadecimal", excerpt(line))))
 }
 
 fn syntax(what: String) -> Malformed {

@@ -38,7 +38,7 @@ impl Root {
     /// out, not even one that is put there between a check and its use.
     ///
     /// # Errors
-    /// The file is there but cannot be opened, for want of rights or of descriptors.
+    /// The process or the machine has run out of what it takes to open one.
     pub fn find(&self, path: &Path) -> io::Result<Option<Found>> {
         let mut options = OpenOptions::new();
         options.read(true);
@@ -69,8 +69,11 @@ fn in_http_date(time: SystemTime) -> bool {
 /// Whether it is the process or the machine that has run out of something, here of file
 /// descriptors: no answer to the question whether the file is there.
 fn is_scarcity(error: &io::Error) -> bool {
-    // EMFILE and ENFILE have no kind of their own in std.
-    matches!(error.raw_os_error(), Some(23 | 24)) || error.kind() == io::ErrorKind::OutOfMemory
+    // They have no kind of their own in std; on Linux and macOS they have these numbers.
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
+        || error.kind() == io::ErrorKind::OutOfMemory
 }
 
 /// The `Content-Type` of a file by the extension of its name (RFC 9110 §8.3).

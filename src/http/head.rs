@@ -140,25 +140,30 @@ pub fn parse_response(head: &[u8]) -> Result<Response<'_>, Malformed> {
         }
         _ => return Err(syntax("the status line has no status code of three digits")),
     };
-    if let Some(line) = lines(fields.0).find(|line| !line.contains(&b':')) {
-        return Err(syntax(format!("a field line has no colon: \"{}\"", line.escape_ascii())));
+    let is_no_field = |line: &&[u8]| !line.contains(&b':') || line.starts_with(b" ");
+    if let Some(line) = lines(fields.0).find(is_no_field) {
+        return Err(syntax(format!("a line is no field: \"{}\"", excerpt(line))));
     }
     Ok(Response { minor_version, status, reason: parts.next().unwrap_or_default(), fields })
 }
 
-/// Makes a response head readable that a strict reader would refuse, as a client should:
-/// a line that continues the one before, and a CR without its LF, become spaces (RFC 9112
-/// §5.2, §2.2).
+/// Makes a response head readable that a strict reader would refuse, as a client should: a
+/// field line that continues the one before, a CR without its LF, and NUL become spaces
+/// (RFC 9112 §5.2, §2.2, RFC 9110 §5.5).
 pub fn mend(head: &mut [u8]) {
-    for at in 0..head.len() {
+    let first_line = head.iter().position(|byte| *byte == b'\n').unwrap_or(head.len());
+    // From the end, as a CR that has become a space may make its line one that continues.
+    for at in (0..head.len()).rev() {
         match (head[at], head.get(at + 1).copied()) {
-            (b'\n', Some(b' ' | b'\t')) => {
+            // Behind the status line there is no field to be continued.
+            (b'\n', Some(b' ' | b'\t')) if at > first_line => {
                 head[at] = b' ';
-                if at > 0 && head[at - 1] == b'\r' {
+                if head[at - 1] == b'\r' {
                     head[at - 1] = b' ';
                 }
             }
             (b'\r', next) if next != Some(b'\n') => head[at] = b' ',
+            (b'\0', _) => head[at] = b' ',
             _ => {}
         }
     }
@@ -186,6 +191,31 @@ impl<'a> Fields<'a> {
             let name = str::from_utf8(trim(&line[..colon])).ok()?;
             Some((name, trim(&line[colon + 1..])))
         })
+    }
+
+    /// The number of bytes that `Content-Length` announces, if it is there (RFC 9110 §8.6).
+    ///
+    /// # Errors
+    /// It is no number, or there are several and they differ: whoever guesses then which
+    /// one is right may guess otherwise than others on the way (RFC 9112 §6.3).
+    pub fn content_length(self) -> Result<Option<u64>, Malformed> {
+        let mut length = None;
+        let values = self.all("Content-Length");
+        for value in values.flat_map(|value| value.split(|byte| *byte == b',')).map(trim) {
+            // Digits and nothing else: `parse` would take a sign.
+            let digits = value.iter().all(u8::is_ascii_digit);
+            let number = str::from_utf8(value).ok().filter(|_| digits);
+            let number = number.and_then(|number| number.parse::<u64>().ok());
+            match number.filter(|number| length.is_none_or(|before| before == *number)) {
+                Some(number) => length = Some(number),
+                None => {
+                    let shown = excerpt(value);
+                    let what = format!("\"{shown}\" is no Content-Length, or not the same one");
+                    return Err(syntax(what));
+                }
+            }
+        }
+        Ok(length)
     }
 
     /// The members of a field whose value is a list with commas, in all lines of that name
@@ -229,7 +259,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// 9112 §5).
 fn check_field(line: &[u8]) -> Result<(), Malformed> {
     let line = without_cr(line)?;
-    let shown = || line.escape_ascii();
+    let shown = || excerpt(line);
     if line.starts_with(b" ") || line.starts_with(b"\t") {
         // §5.2: such a line used to continue the one before; a server must refuse it.
         return Err(syntax(format!("a field line begins with white space: \"{}\"", shown())));
@@ -241,7 +271,7 @@ fn check_field(line: &[u8]) -> Result<(), Malformed> {
     if !is_field_name(name) {
         // §5.1: white space before the colon must be refused; requests have been
         // smuggled past proxies with it.
-        return Err(syntax(format!("\"{}\" is no field name", name.escape_ascii())));
+        return Err(syntax(format!("\"{}\" is no field name", excerpt(name))));
     }
     // RFC 9110 §5.5: CR, LF and NUL are dangerous; other control characters are invalid.
     if value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
@@ -276,7 +306,7 @@ fn visible_ascii(line: &[u8]) -> Result<&str, Malformed> {
         _ => Err(syntax(format!(
             "the first line has characters that must be percent-encoded, or is no HTTP at all: \
              \"{}\"",
-            line.escape_ascii()
+            excerpt(line)
         ))),
     }
 }
@@ -288,8 +318,18 @@ fn minor_version(version: &str) -> Result<u8, Malformed> {
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
             Err(Malformed::Version(format!("{version} is not spoken here, but HTTP/1.1 is")))
         }
-        _ => Err(syntax(format!("\"{version}\" is no version; it reads: HTTP/1.1"))),
+        other => {
+            Err(syntax(format!("\"{}\" is no version; it reads: HTTP/1.1", excerpt(other))))
+        }
     }
+}
+
+/// The beginning of what a peer has sent, for a message: it may be long, and may be
+/// anything.
+pub fn excerpt(bytes: &[u8]) -> String {
+    const MOST: usize = 60;
+    let cut = if bytes.len() > MOST { "…" } else { "" };
+    format!("{}{cut}", bytes[..bytes.len().min(MOST)].escape_ascii())
 }
 
 /// Characters of a token, that is of methods and field names (RFC 9110 §5.6.2).

@@ -10,8 +10,7 @@
 //!
 //! - [`url`]: whom to ask, and for what;
 //! - [`body`], [`chunked`]: where a body ends;
-//! - [`receive`]: a response, from a connection;
-//! - [`output`]: where it goes then.
+//! - [`receive`]: a response, from a connection.
 
 pub mod arrival;
 pub mod body;
@@ -20,7 +19,6 @@ pub mod condition;
 pub mod files;
 pub mod head;
 pub mod log;
-pub mod output;
 pub mod persistence;
 pub mod receive;
 pub mod response;

@@ -1,17 +1,16 @@
-//! What a server must know of a request before it keeps the connection for another one
-//! (RFC 9112 §3.2, §6, §9.3).
+//! Whether a connection goes on, and what a server must know of a request before it keeps
+//! one for another request (RFC 9112 §3.2, §6, §9.3).
 
-use crate::head::{Malformed, Request};
+use crate::head::{Fields, Malformed, Request, excerpt};
 
-/// Whether the client and this server want the connection to go on behind this request.
+/// Whether a message lets its connection go on (RFC 9112 §9.3).
 ///
-/// HTTP/1.1 connections persist unless told otherwise; with `asked_only` they do so only
-/// where the client asks for `keep-alive`, as it had to in HTTP/1.0 (RFC 9112 §9.3).
-pub fn is_wanted(request: &Request<'_>, asked_only: bool) -> bool {
-    let says = |option: &[u8]| {
-        request.fields.list("Connection").any(|its| its.eq_ignore_ascii_case(option))
-    };
-    let unless_told = !asked_only && request.minor_version > 0;
+/// Connections persist from HTTP/1.1 on unless one side says `close`, and in HTTP/1.0 where
+/// it says `keep-alive`. With `asked_only` this holds for HTTP/1.1 as well.
+pub fn is_wanted(minor_version: u8, fields: Fields<'_>, asked_only: bool) -> bool {
+    let says =
+        |option: &[u8]| fields.list("Connection").any(|its| its.eq_ignore_ascii_case(option));
+    let unless_told = !asked_only && minor_version > 0;
     (unless_told || says(b"keep-alive")) && !says(b"close")
 }
 
@@ -37,24 +36,7 @@ pub fn has_body(request: &Request<'_>) -> Result<bool, Malformed> {
             _ => Err(syntax("the only transfer coding that is read here is chunked")),
         };
     }
-    let mut length = None;
-    for value in
-        fields.all("Content-Length").flat_map(|value| value.split(|byte| *byte == b','))
-    {
-        let value = value.trim_ascii();
-        let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-        let number = str::from_utf8(value).ok().filter(|_| digits);
-        let number = number.and_then(|number| number.parse::<u64>().ok());
-        let Some(number) = number.filter(|number| length.is_none_or(|its| its == *number))
-        else {
-            let shown = value.escape_ascii();
-            return Err(syntax(format!(
-                "\"{shown}\" is no Content-Length, or not the same one"
-            )));
-        };
-        length = Some(number);
-    }
-    Ok(length.is_some_and(|length| length > 0))
+    Ok(fields.content_length()?.is_some_and(|length| length > 0))
 }
 
 /// HTTP/1.1 demands one `Host` field, and that it names a host (RFC 9112 §3.2).
@@ -65,7 +47,7 @@ pub fn check_host(request: &Request<'_>) -> Result<(), Malformed> {
     let mut hosts = request.fields.all("Host");
     match (hosts.next(), hosts.next()) {
         (Some(host), None) if is_host(host) => Ok(()),
-        (Some(host), None) => Err(syntax(format!("\"{}\" is no host", host.escape_ascii()))),
+        (Some(host), None) => Err(syntax(format!("\"{}\" is no host", excerpt(host)))),
         (Some(_), Some(_)) => Err(syntax("there is more than one Host field")),
         (None, _) if request.minor_version == 0 => Ok(()),
         (None, _) => Err(syntax("the Host field is missing, which HTTP/1.1 demands")),
@@ -115,7 +97,9 @@ mod tests {
             ("1.1", "Connection: keep-alive, close\r\n", true, false),
             ("1.1", "Connection: x\r\nConnection: keep-alive\r\n", true, true),
         ] {
-            let is = with(version, fields, |request| is_wanted(request, asked_only));
+            let is = with(version, fields, |request| {
+                is_wanted(request.minor_version, request.fields, asked_only)
+            });
             assert_eq!(is, wanted, "{version} {fields:?} {asked_only}");
         }
     }

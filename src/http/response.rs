@@ -4,13 +4,35 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use socket2::SockRef;
 
 use crate::files::{self, Found, Root};
 
 /// What the page for everything that is not there is called, and the text without one.
 const NOT_FOUND_PAGE: &str = "filenotfound.html";
 const NOT_FOUND_TEXT: &str = "File not found";
+
+/// What a server says in words.
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// How long a client may take nothing of its answer.
+const STALLED: Duration = Duration::from_secs(15);
+
+/// The send buffer of a connection, in bytes. A write that blocks goes on when a third of it
+/// is free again: of the megabytes that a kernel would give it, a slow but honest client may
+/// not free as much in [`STALLED`].
+const SEND_BUFFER: usize = 256 * 1024;
+
+/// Lets no client keep an answer waiting for ever.
+///
+/// # Errors
+/// The client has gone already.
+pub fn limit_stalling(stream: &TcpStream) -> io::Result<()> {
+    SockRef::from(stream).set_send_buffer_size(SEND_BUFFER)?;
+    stream.set_write_timeout(Some(STALLED))
+}
 
 /// A status that the servers of the kit answer with (RFC 9110 §15, RFC 6585 §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +91,8 @@ enum Body {
 
 impl Answer {
     /// A few words, as a body that a person can read.
-    pub fn text(status: Status, what: String) -> Self {
-        let media_type = "text/plain; charset=utf-8".to_owned();
-        Self { status, media_type, body: Body::Text(what) }
+    pub fn text(status: Status, what: impl Display) -> Self {
+        Self { status, media_type: TEXT.to_owned(), body: Body::Text(format!("{what}\n")) }
     }
 
     /// The file that was found at `path`.
@@ -87,7 +108,11 @@ impl Answer {
         let page = Path::new(NOT_FOUND_PAGE);
         Ok(match root.find(page)? {
             Some(found) => Self::file(Status::NotFound, page, found),
-            None => Self::text(Status::NotFound, NOT_FOUND_TEXT.to_owned()),
+            None => Self {
+                status: Status::NotFound,
+                media_type: TEXT.to_owned(),
+                body: Body::Text(NOT_FOUND_TEXT.to_owned()),
+            },
         })
     }
 

@@ -150,6 +150,14 @@ fn read_host(text: &[u8]) -> Result<String, String> {
     if bare.is_empty() {
         return Err("no host is named".to_owned());
     }
+    if let [name, port] = bare.split(|byte| *byte == b':').collect::<Vec<_>>()[..]
+        && port.iter().all(u8::is_ascii_digit)
+    {
+        let (name, port) = (name.escape_ascii(), port.escape_ascii());
+        return Err(format!(
+            "a host has no port: write {name} {port}, or http://{name}:{port}/"
+        ));
+    }
     // It becomes part of a header line, so nothing may pass that could end one.
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:%".contains(&byte);
     let name = str::from_utf8(bare).map_err(|_| format!("\"{}\" is no host name", shown()))?;

@@ -1,18 +1,17 @@
 //! A session: requests as a person types them, over one connection for as long as it
 //! lasts. It shows what lab 6 is about: keep-alive, 304, the limit of requests.
 
-use std::io::{self, ErrorKind};
-use std::net::Shutdown;
-
 use lab_http::body::Framing;
-use lab_http::head::Response;
-use lab_http::output::Output;
+use lab_http::head::{self, Response};
+use lab_http::persistence;
 use lab_http::receive::NoHead;
 use lab_http::url::Url;
 use socket_lab::cli::{self, Failure};
 use socket_lab::terminal;
 
-use crate::{Connection, Options, print_head, show_sent};
+use crate::connection::Connection;
+use crate::output::Output;
+use crate::{Options, print_head, show_sent};
 
 /// The longest request that can be typed, in bytes.
 const LONGEST_TYPED: usize = 64 * 1024;
@@ -20,52 +19,90 @@ const LONGEST_TYPED: usize = 64 * 1024;
 /// Asks for requests and sends them, until the input ends.
 pub(crate) fn talk(options: &Options, url: &Url) -> Result<(), Failure> {
     let mut connection = Connection::open(url, options.timeout)?;
-    let mut used = false;
+    let (mut used, mut failures) = (false, 0);
     while let Some(mut request) = typed_request()? {
         if !options.raw && lacks_host(&request) {
-            let host = url.host_field();
-            cli::notice(format_args!("Host: {host} is added, as HTTP/1.1 demands it"));
-            let line_end = request.iter().position(|byte| *byte == b'\n').unwrap_or_default();
-            let field = format!("Host: {host}\r\n");
-            request.splice(line_end + 1..line_end + 1, field.into_bytes());
+            add_host(&mut request, &url.host_field());
         }
         if !connection.is_open() {
-            connection = connection.again(url, options)?;
+            connection = connection.again(url)?;
             used = false;
         }
         if options.verbose {
             show_sent(&request);
         }
-        let method = request.split(|byte| *byte == b' ').next().unwrap_or_default();
-        let method = String::from_utf8_lossy(method).into_owned();
-        let head = match connection.ask(&request) {
-            // It was closed while our request was on its way. What only reads can be asked
-            // for again (RFC 9112 §9.3.1).
-            Err(NoHead::Closed(0) | NoHead::Failed(_))
-                if used && matches!(&*method, "GET" | "HEAD") && !connection.is_open() =>
-            {
-                connection = connection.again(url, options)?;
-                connection.ask(&request)
-            }
-            asked => asked,
-        };
-        let head = head.map_err(|none| connection.no_response(none))?;
-        let response = connection.understand(&head)?;
-        let framing = connection.framing(&response, &method)?;
-        terminal::say("Server response:")?;
-        print_head(&head)?;
-        let media_type = response.fields.get("Content-Type").unwrap_or_default();
-        let mut output = Output::stdout(media_type);
-        connection.receive(framing, &mut output)?;
-        if !output.ends_a_line() {
-            terminal::say("")?;
+        let mut asked = connection.ask(&request);
+        // It was closed while our request was on its way. What only reads can be asked for
+        // again (RFC 9112 §9.3.1).
+        let reads = matches!(method(&request), b"GET" | b"HEAD");
+        if let Err(NoHead::Closed(0) | NoHead::Failed(_)) = asked
+            && (used && reads && !connection.is_open())
+        {
+            connection = connection.again(url)?;
+            asked = connection.ask(&request);
         }
         used = true;
-        if !persists(&response, framing) {
-            connection.close();
+        match answer(&mut connection, &request, asked) {
+            Ok(true) => {}
+            Ok(false) => connection.close(),
+            // The next request may have more luck.
+            Err(Failure::Refused(why)) => {
+                cli::complain(&why);
+                connection.close();
+                failures += 1;
+            }
+            Err(failure) => return Err(failure),
         }
     }
-    Ok(())
+    match failures {
+        0 => Ok(()),
+        1 => Err(Failure::refused("one request had no whole response")),
+        many => Err(Failure::refused(format!("{many} requests had no whole response"))),
+    }
+}
+
+/// Prints the response to a request, and tells whether its connection goes on.
+fn answer(
+    connection: &mut Connection,
+    request: &[u8],
+    asked: Result<Vec<u8>, NoHead>,
+) -> Result<bool, Failure> {
+    let head = asked.map_err(|none| connection.no_response(none))?;
+    let response = connection.understand(&head)?;
+    terminal::say("Server response:")?;
+    print_head(&head)?;
+    let framing = connection.framing(&response, &String::from_utf8_lossy(method(request)))?;
+    let mut output = Output::stdout(&response);
+    connection.receive(framing, &mut output)?;
+    output.end_line()?;
+    Ok(goes_on(request, &response, framing))
+}
+
+/// The first word of a request.
+fn method(request: &[u8]) -> &[u8] {
+    request.split(|byte| *byte == b' ').next().unwrap_or_default()
+}
+
+/// Whether neither side has said that the connection ends here (RFC 9112 §9.3).
+fn goes_on(request: &[u8], response: &Response<'_>, framing: Framing) -> bool {
+    let ours = head::parse_request(request);
+    let we_close =
+        ours.is_ok_and(|ours| !persistence::is_wanted(ours.minor_version, ours.fields, false));
+    let fields = response.fields;
+    // An old server that sends chunks is not to be trusted with a second request (§6.1);
+    // behind 101 another protocol is spoken.
+    let is_odd = response.minor_version == 0 && framing == Framing::Chunked;
+    persistence::is_wanted(response.minor_version, fields, false)
+        && !we_close
+        && !is_odd
+        && framing != Framing::ToTheEnd
+        && response.status != 101
+}
+
+fn add_host(request: &mut Vec<u8>, host: &str) {
+    cli::notice(format_args!("Host: {host} is added, as HTTP/1.1 demands it"));
+    let end = request.iter().position(|byte| *byte == b'\n').map_or(request.len(), |at| at + 1);
+    request.splice(end..end, format!("Host: {host}\r\n").into_bytes());
 }
 
 /// Reads a request up to its empty line; `None` at the end of the input.
@@ -106,46 +143,4 @@ fn lacks_host(request: &[u8]) -> bool {
             .is_some_and(|its| its.eq_ignore_ascii_case(b"Host"))
     };
     lines.next().is_some_and(|line| line.ends_with(b" HTTP/1.1")) && !lines.any(is_host)
-}
-
-/// Whether the server keeps the connection open behind this response (RFC 9112 §9.3).
-fn persists(response: &Response<'_>, framing: Framing) -> bool {
-    let says = |option: &[u8]| {
-        response.fields.list("Connection").any(|its| its.eq_ignore_ascii_case(option))
-    };
-    let unless_told = response.minor_version > 0 || says(b"keep-alive");
-    unless_told && !says(b"close") && framing != Framing::ToTheEnd
-}
-
-impl Connection {
-    /// Whether another request can be sent. A server may have closed its side meanwhile,
-    /// and may have sent something before that which nobody asked for.
-    fn is_open(&self) -> bool {
-        let stream = self.source.get_ref();
-        let look = || -> io::Result<usize> {
-            stream.set_nonblocking(true)?;
-            // peek(2) leaves what it finds where it is.
-            let found = stream.peek(&mut [0]);
-            stream.set_nonblocking(false)?;
-            found
-        };
-        // Only an open connection without anything to read would block.
-        let idle = look().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
-        idle && self.source.buffer().is_empty()
-    }
-
-    /// Ends the connection from our side.
-    fn close(&self) {
-        // Fails where the server has reset it, which ends it as well.
-        let _ = self.source.get_ref().shutdown(Shutdown::Both);
-    }
-
-    /// A new connection to the same server.
-    fn again(self, url: &Url, options: &Options) -> Result<Self, Failure> {
-        cli::notice(format_args!(
-            "the server has closed the connection; connecting again to {}",
-            self.server
-        ));
-        Self::open(url, options.timeout)
-    }
 }

@@ -5,11 +5,13 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lab_http::body::Framing;
+use lab_http::head::Response;
 use socket_lab::cli::{self, Failure};
 use socket_lab::{net, terminal};
 
 /// A body on its way out, piece by piece.
-pub struct Output {
+pub(crate) struct Output {
     to: To,
     bytes: u64,
     last: u8,
@@ -21,13 +23,13 @@ enum To {
     Pipe,
     Terminal(Screen),
     File(File, String),
-    Nowhere,
 }
 
 impl Output {
-    /// To stdout. On a terminal only text is shown, and escaped; `media_type` tells what
-    /// is text in another encoding than UTF-8.
-    pub fn stdout(media_type: &[u8]) -> Self {
+    /// To stdout. On a terminal only text is shown, and escaped.
+    pub(crate) fn stdout(response: &Response<'_>) -> Self {
+        let media_type = response.fields.get("Content-Type").unwrap_or_default();
+        // Text in another encoding than UTF-8 is text all the same.
         let declared_text = media_type.to_ascii_lowercase().starts_with(b"text/");
         Self::to(match io::stdout().is_terminal() {
             true => To::Terminal(Screen { held: Vec::new(), declared_text, hidden: false }),
@@ -36,13 +38,17 @@ impl Output {
     }
 
     /// To a new file at `path`, or in place of what the file there holds. A terminal shows
-    /// how far it is, of `length` bytes if that is known.
+    /// how far it is.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn file(path: &Path, length: Option<u64>) -> Result<Self, Failure> {
+    pub(crate) fn file(path: &Path, framing: Framing) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let file = File::create(path).map_err(|error| cannot_write(&name, &error))?;
+        let length = match framing {
+            Framing::Length(length) => Some(length),
+            _ => None,
+        };
         let progress = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
         let shown = match length {
             Some(_) => "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
@@ -54,30 +60,20 @@ impl Output {
         Ok(Self { progress, ..Self::to(To::File(file, name)) })
     }
 
-    /// It is read and dropped.
-    pub fn nowhere() -> Self {
-        Self::to(To::Nowhere)
-    }
-
     fn to(to: To) -> Self {
         Self { to, bytes: 0, last: b'\n', progress: ProgressBar::hidden() }
     }
 
     /// The bytes that were taken so far.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
-    }
-
-    /// Whether what came next would begin a line.
-    pub fn ends_a_line(&self) -> bool {
-        self.last == b'\n'
     }
 
     /// Takes the next piece.
     ///
     /// # Errors
     /// It cannot be written, or nobody reads stdout any more.
-    pub fn take(&mut self, piece: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn take(&mut self, piece: &[u8]) -> Result<(), Failure> {
         self.bytes += piece.len() as u64;
         self.last = piece.last().copied().unwrap_or(self.last);
         match &mut self.to {
@@ -88,20 +84,31 @@ impl Output {
                 self.progress.inc(piece.len() as u64);
                 Ok(())
             }
-            To::Nowhere => Ok(()),
         }
     }
 
-    /// No more will come.
+    /// No more will come. If the body is not `whole`, an error follows.
     ///
     /// # Errors
     /// As [`Output::take`].
-    pub fn finish(&mut self) -> Result<(), Failure> {
+    pub(crate) fn finish(&mut self, whole: bool) -> Result<(), Failure> {
         self.progress.abandon(); // It stays on the screen as it is.
-        match &mut self.to {
-            To::Terminal(screen) => screen.finish(),
-            _ => Ok(()),
+        if !self.progress.is_hidden() {
+            terminal::note("");
         }
+        if let To::Terminal(screen) = &mut self.to {
+            screen.finish()?;
+            return if whole { Ok(()) } else { self.end_line() };
+        }
+        Ok(())
+    }
+
+    /// Ends the line on stdout, if the body has not done so.
+    ///
+    /// # Errors
+    /// As [`Output::take`].
+    pub(crate) fn end_line(&self) -> Result<(), Failure> {
+        if self.last == b'\n' { Ok(()) } else { terminal::say("") }
     }
 }
 
