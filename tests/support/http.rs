@@ -11,6 +11,8 @@ use crate::{PATIENCE, bytes};
 
 /// A response, taken apart.
 pub struct Answer {
+    /// The first line of the request, if it is known.
+    asked: String,
     /// `HTTP/1.1 200 OK`
     pub status_line: String,
     /// Names in lowercase, and values.
@@ -24,7 +26,7 @@ pub struct Answer {
 pub fn ask(server: &Server, request: &[u8], promise: &Promise) -> Answer {
     let mut client = server.connect(promise);
     client.send(request, promise);
-    answer_to_the_end(&mut client, PATIENCE, promise)
+    answer_to_the_end(&mut client, PATIENCE, promise).to(request)
 }
 
 /// A GET for `target` as a browser sends it.
@@ -60,41 +62,42 @@ pub fn answer_to_the_end(client: &mut Peer, limit: Duration, promise: &Promise) 
 impl Answer {
     /// Takes a response apart; its head must be one.
     pub fn of(all: &[u8], promise: &Promise) -> Self {
-        let shown = || bytes::show(all, 60);
-        let Some(end) = all.windows(4).position(|part| part == b"\r\n\r\n") else {
-            let cause = if all.windows(2).any(|part| part == b"\n\n") {
-                "the lines of a head end with CR LF (\\r\\n), not with LF alone"
-            } else {
-                "an empty line (CR LF) ends the head"
-            };
+        let Some(end) = head_end(all) else {
+            let shown = bytes::show(all, 60);
             promise.broken_because(
                 Seen::Other,
-                format!("the answer's head has no end: {}", shown()),
-                Some(cause.to_owned()),
+                format!("the answer's head has no end: {shown}"),
+                Some(why_endless(all).to_owned()),
             );
         };
-        let head = bytes::text(&all[..end]);
-        let mut lines = head.split("\r\n");
-        let status_line = lines.next().unwrap_or_default().to_owned();
-        let fields = lines.map(|line| match line.split_once(':') {
-            Some((name, value)) => (name.to_lowercase(), value.trim().to_owned()),
-            None => {
-                promise.broken(Seen::Other, format!("a line of the head has no colon: {line}"))
-            }
-        });
-        Self { status_line, fields: fields.collect(), body: all[end + 4..].to_vec() }
+        let (status_line, mut fields) = split_head(&all[..end], promise);
+        fields.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
+        let body = all[end + 4..].to_vec();
+        Self { asked: String::new(), status_line, fields, body }
+    }
+
+    /// Notes which request it is the answer to, for the story.
+    fn to(mut self, request: &[u8]) -> Self {
+        let line = request.split(|byte| *byte == b'\n').find(|line| line.len() > 1);
+        let line = bytes::show(line.unwrap_or_default().trim_ascii(), 60);
+        self.asked = format!("{line} got ");
+        self
     }
 
     /// The status line must begin so, as with `HTTP/1.1 404`.
     pub fn status(&self, want: &str, promise: &Promise) -> &Self {
         if !self.status_line.starts_with(&format!("HTTP/1.1 {want}")) {
             let body = bytes::show(&self.body, 60);
-            promise.broken(
-                Seen::Status,
-                format!("not HTTP/1.1 {want}, but {}, with the body {body}", self.status_line),
-            );
+            let got = self.got();
+            let what = format!("{got}, not HTTP/1.1 {want}; its body is {body}");
+            promise.broken(Seen::Status, what);
         }
         self
+    }
+
+    /// In words, for a story: `"GET / HTTP/1.1" got HTTP/1.1 200 OK`.
+    fn got(&self) -> String {
+        format!("{}{}", self.asked, self.status_line)
     }
 
     /// The field must be there once, with this value in whatever case.
@@ -111,9 +114,13 @@ impl Answer {
         let mut values = self.fields.iter().filter(|(its, _)| *its == name.to_lowercase());
         match (values.next(), values.next()) {
             (Some((_, value)), None) => value,
-            (None, _) => promise.broken(Seen::Other, format!("the head has no {name}")),
-            (Some(_), Some(_)) => {
-                promise.broken(Seen::Other, format!("the head has more than one {name}"))
+            (found, _) => {
+                let count = if found.is_some() { "more than one" } else { "no" };
+                promise.broken_because(
+                    Seen::Other,
+                    format!("{}, and its head has {count} {name}", self.got()),
+                    Some(format!("an answer's head has one line `{name}: …`")),
+                )
             }
         }
     }
@@ -127,12 +134,13 @@ impl Answer {
             promise.broken(seen, text);
         }
         if announced != want.len().to_string() {
-            promise.broken(
+            promise.broken_because(
                 Seen::Other,
                 format!(
                     "Content-Length is {announced}, and the body has {}",
                     bytes::count(want.len())
                 ),
+                Some("Content-Length counts the bytes of the body, all and no more".to_owned()),
             );
         }
         self
@@ -161,14 +169,13 @@ impl Kept {
     /// Sends a request and reads the answer to it.
     pub fn ask(&mut self, request: &[u8], promise: &Promise) -> Answer {
         self.client.send(request, promise);
-        let for_head = request.starts_with(b"HEAD ");
-        self.answer(for_head, promise)
+        self.answer(request.starts_with(b"HEAD "), promise).to(request)
     }
 
     /// Reads the next answer, whose body ends as Content-Length says.
     pub fn answer(&mut self, for_head: bool, promise: &Promise) -> Answer {
         let end = loop {
-            if let Some(end) = self.unread.windows(4).position(|part| part == b"\r\n\r\n") {
+            if let Some(end) = head_end(&self.unread) {
                 break end + 4;
             }
             self.read_more("of its head", promise);
@@ -239,7 +246,7 @@ impl Asked {
     pub fn from(client: &mut Peer, promise: &Promise) -> Self {
         let mut all = Vec::new();
         let end = loop {
-            if let Some(end) = all.windows(4).position(|part| part == b"\r\n\r\n") {
+            if let Some(end) = head_end(&all) {
                 break end;
             }
             match client.read(64 * 1024, PATIENCE) {
@@ -252,42 +259,22 @@ impl Asked {
             let behind = bytes::show(behind, 60);
             promise.broken(Seen::More, format!("behind the request's head came {behind}"));
         }
-        let head = bytes::text(&all[..end]);
-        if head.replace("\r\n", "").contains(['\r', '\n']) {
-            promise.broken_because(
-                Seen::Other,
-                format!("the request was {}", bytes::show(&all, 80)),
-                Some("each line of a head ends with CR LF (\\r\\n)".to_owned()),
-            );
-        }
-        let mut lines = head.split("\r\n");
-        let line = lines.next().unwrap_or_default().to_owned();
-        let fields = lines.map(|line| match line.split_once(':') {
-            Some((name, value)) if !name.is_empty() && !name.contains([' ', '\t']) => {
-                (name.to_owned(), value.trim().to_owned())
-            }
-            _ => promise.broken(Seen::Other, format!("this line is no field: `{line}`")),
-        });
-        Self { line, fields: fields.collect(), bytes: all }
+        let (line, fields) = split_head(&all[..end], promise);
+        Self { line, fields, bytes: all }
     }
 
     fn has_no_end(all: &[u8], came: Option<Vec<u8>>, promise: &Promise) -> ! {
-        let shown = bytes::show(all, 80);
-        let cause = if all.windows(2).any(|part| part == b"\n\n") {
-            "the lines of a head end with CR LF (\\r\\n), not with LF alone"
-        } else {
-            "an empty line (CR LF) ends the head of a request, also of one without a body"
-        };
         let (seen, then) = match came {
             Some(_) => (Seen::Closed, "then the client closed"),
             None => (Seen::Part, "then nothing more"),
         };
         match all {
-            [] => promise.broken(seen, "it connected, but no request came"),
+            [] if came.is_some() => promise.broken(seen, "the client closed without a request"),
+            [] => promise.broken(Seen::Nothing, "no request came"),
             _ => promise.broken_because(
                 seen,
-                format!("{shown} came, {then}"),
-                Some(cause.into()),
+                format!("{} came, {then}", bytes::show(all, 80)),
+                Some(why_endless(all).to_owned()),
             ),
         }
     }
@@ -320,4 +307,43 @@ impl Asked {
         }
         self
     }
+}
+
+/// Where the empty line begins that ends a head.
+fn head_end(all: &[u8]) -> Option<usize> {
+    all.windows(4).position(|part| part == b"\r\n\r\n")
+}
+
+/// Why a head has no end.
+fn why_endless(all: &[u8]) -> &'static str {
+    if all.windows(2).any(|part| part == b"\n\n") {
+        "the lines of a head end with CR LF (\\r\\n), not with LF alone"
+    } else {
+        "an empty line (CR LF) ends a head, also where no body follows"
+    }
+}
+
+/// The first line of a head, and its fields.
+fn split_head(head: &[u8], promise: &Promise) -> (String, Vec<(String, String)>) {
+    let text = bytes::text(head);
+    if text.replace("\r\n", "").contains(['\r', '\n']) {
+        promise.broken_because(
+            Seen::Other,
+            format!("the head is {}", bytes::show(head, 80)),
+            Some("each line of a head ends with CR LF (\\r\\n)".to_owned()),
+        );
+    }
+    let mut lines = text.split("\r\n");
+    let first = lines.next().unwrap_or_default().to_owned();
+    let fields = lines.map(|line| match line.split_once(':') {
+        Some((name, value)) if !name.is_empty() && !name.contains([' ', '\t']) => {
+            (name.to_owned(), value.trim().to_owned())
+        }
+        _ => promise.broken_because(
+            Seen::Other,
+            format!("a line of the head is `{line}`"),
+            Some("behind the first line each is a name, a colon and a value".to_owned()),
+        ),
+    });
+    (first, fields.collect())
 }

@@ -127,6 +127,7 @@ pub fn wrong_arguments_are_refused(program: &'static str, cases: &[&[&str]]) {
         .try_it(format!("cargo run --bin {program} -- {shown}; echo $?"))
         .read(handout::EVERY_PROGRAM);
         let end = complete(program, arguments);
+        no_crash_shown(&end, &promise);
         end.status(2, &promise).stdout(b"", &promise).says(&["error:"], &promise);
         plain(&end, &promise);
     }
@@ -374,7 +375,9 @@ pub fn no_crash_shown(end: &Ended, promise: &Promise) {
     let errors = end.errors();
     for sign in ["panicked at", "Traceback", "RUST_BACKTRACE", "core dumped"] {
         if errors.contains(sign) {
-            promise.broken(Seen::Stderr, format!("a crash is shown to the user:\n{errors}"));
+            let happened = format!("a crash is shown to the user:\n{}", errors.trim_end());
+            let cause = "the program panicked, or an exception was not caught".to_owned();
+            promise.broken_because(Seen::Stderr, happened, Some(cause));
         }
     }
 }

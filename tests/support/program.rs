@@ -636,7 +636,21 @@ impl Process {
 
     /// The command by which to see the same, if it is a server that people can talk to.
     pub(crate) fn by_hand(&self) -> Option<String> {
-        self.serving.load(Ordering::Relaxed).then(|| self.command.clone())
+        // What lies in a folder of the check's own is gone with it.
+        let is_lasting = !self.command.contains(&*std::env::temp_dir().to_string_lossy());
+        let serving = self.serving.load(Ordering::Relaxed);
+        (serving && is_lasting).then(|| self.command.clone())
+    }
+
+    /// The command that was run, if it is no server: with those it is what is sent that
+    /// makes the difference.
+    pub(crate) fn ran(&self) -> Option<String> {
+        (!self.serving.load(Ordering::Relaxed) && self.name != "sh")
+            .then(|| self.command.clone())
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.status().is_none()
     }
 
     /// How it ended, if it should still be serving.
@@ -654,7 +668,8 @@ impl Process {
         let stderr = bytes::text(&self.stderr.bytes());
         if let Some(at) = stderr.find("panicked at ") {
             let mut lines = stderr[at..].lines();
-            let place = lines.next().unwrap_or_default();
+            // As cargo knows it and as people know it.
+            let place = lines.next().unwrap_or_default().replace("src/http/../bin", "src/bin");
             let why: String = lines.next().unwrap_or_default().chars().take(200).collect();
             return Some(format!("{place} {why}"));
         }

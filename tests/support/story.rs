@@ -13,6 +13,9 @@ const COLUMNS: usize = 96;
 /// The longest story.
 const LINES: usize = 25;
 
+/// How many lines of a program's output a story quotes.
+const LINES_QUOTED: usize = 3;
+
 /// Column in which the text behind a label begins.
 const INDENT: usize = 18;
 
@@ -110,8 +113,10 @@ impl Promise {
         let mut cause = found.or_else(|| foreseen.map(|(_, cause)| cause.clone()));
         let programs = record::with(|record| record.programs.clone());
         let started = programs.iter().rev().find_map(|program| program.by_hand());
+        let ran = programs.last().and_then(|program| program.ran());
+        let last = programs.len().saturating_sub(1);
         let mut heard = Vec::new();
-        for program in programs {
+        for (number, program) in programs.into_iter().enumerate() {
             if matches!(seen, Seen::Closed | Seen::Reset | Seen::Refused | Seen::Ended) {
                 // The end of a connection is seen sooner than what a program says of it.
                 program.wait_for_last_words();
@@ -122,13 +127,17 @@ impl Promise {
             } else if let Some(how) = program.desertion() {
                 happened.push_str(&format!("; {} has ended by itself: {how}", program.name()));
                 cause.get_or_insert("a server goes on until it is told to end".to_owned());
-            } else if let Some(last) = program.last_words()
-                && !last.lines().all(|line| happened.contains(line))
+            } else if let Some(words) = program.last_words()
+                && !words.lines().all(|line| happened.contains(line))
+                // Those that have ended before have done what they should.
+                && (number == last || program.is_running())
             {
-                heard.push((format!("{} says", program.name()), last));
+                heard.push((format!("{} says", program.name()), words));
             }
         }
-        let mut facts = vec![("should happen", self.should.clone()), ("happened", happened)];
+        let mut facts = vec![("should happen", self.should.clone())];
+        facts.extend(ran.map(|command| ("ran", executables::as_run_here(&command))));
+        facts.push(("happened", happened));
         facts.extend(cause.map(|cause| ("likely cause", cause)));
         let mut after = Vec::new();
         after.extend(heard.iter().map(|(label, words)| (label.as_str(), words.clone())));
@@ -225,7 +234,7 @@ fn lay_out(label: &str, text: &str) -> Vec<String> {
         }
         lines.push(line);
     }
-    let mut label = format!("  {label}");
+    let mut label = format!("  {label} ");
     for line in &mut lines {
         *line = format!("{label:<INDENT$}{line}");
         label.clear();
@@ -236,9 +245,10 @@ fn lay_out(label: &str, text: &str) -> Vec<String> {
 /// A program's output for a story: at most three lines, readable, without control bytes.
 pub(crate) fn quote(output: &[u8]) -> String {
     let text = bytes::text(output);
+    let cut = text.lines().nth(LINES_QUOTED).map(|_| "…".to_owned());
     let lines: Vec<String> = text
         .lines()
-        .take(3)
+        .take(LINES_QUOTED)
         .map(|line| {
             let readable: String = line.chars().flat_map(readable).collect();
             if readable.chars().count() > 200 {
@@ -247,6 +257,7 @@ pub(crate) fn quote(output: &[u8]) -> String {
                 readable
             }
         })
+        .chain(cut)
         .collect();
     lines.join("\n")
 }

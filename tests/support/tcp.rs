@@ -30,6 +30,8 @@ pub struct Peer {
     side: Side,
     /// What was sent and has not been looked at in the light of an answer.
     unanswered: Vec<u8>,
+    /// Whether we have ended our direction already.
+    ended: bool,
     /// A thread that sends beside us, with a descriptor of its own for the connection.
     sending: Option<Sending>,
 }
@@ -82,7 +84,7 @@ impl Peer {
             if side == Side::Client { (ours, theirs) } else { (theirs, ours) };
         let lane = Lane::new(&format!(":{}", client.port()), server);
         lane.note(What::ClientDid("connect".to_owned()));
-        Self { stream, lane, side, unanswered: Vec::new(), sending: None }
+        Self { stream, lane, side, unanswered: Vec::new(), ended: false, sending: None }
     }
 
     /// Sends all of `bytes`, which the program must take.
@@ -234,12 +236,14 @@ impl Peer {
 
     /// Ends our direction (FIN); the other stays open.
     pub fn half_close(&mut self) {
+        self.ended = true;
         self.note_did("FIN, no more will come");
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
     /// Ends the connection at once, by RST: what is under way is lost.
-    pub fn reset(self) {
+    pub fn reset(mut self) {
+        self.ended = true;
         self.note_did("RST, the connection is gone");
         self.stop_sending();
         // close(2) with a linger time of 0 sends RST instead of FIN (tcp(7), SO_LINGER).
@@ -361,6 +365,9 @@ impl Peer {
     }
 
     fn note_ours(&self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         let bytes = bytes.to_vec();
         self.lane.note(match self.side {
             Side::Client => What::Sent(bytes),
@@ -380,6 +387,9 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         self.stop_sending();
+        if !self.ended {
+            self.note_did("FIN, no more will come");
+        }
     }
 }
 
