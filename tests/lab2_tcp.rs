@@ -666,7 +666,7 @@ fn a_reply_goes_into_a_pipe_byte_by_byte() {
 fn a_reply_in_pieces_is_read_to_its_end() {
     let promise = promise("a reply that comes in pieces, one byte at a time, is printed whole")
         .cause(
-            &[Seen::Stdout, Seen::Ended, Seen::Status],
+            &[Seen::Stdout, Seen::Ended, Seen::Status, Seen::Reset],
             "the client reads once, or to a newline: one read returns what is there, so read until \
              as many bytes have come as were sent",
         )

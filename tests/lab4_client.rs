@@ -215,7 +215,7 @@ fn headers_can_be_added() {
             .read(handout::ASKING);
     let more = [
         &["-H", "X-One: first", "--header", "If-None-Match: \"a b\"", "-H", "X-Two:2"][..],
-        &["-H", "Referer: http://a:1/b", "-H", "X-Again: 1", "-H", "X-Again: 2"],
+        &["-H", "Referer: http://a:1/b"],
     ]
     .concat();
     let asked = ask(&more, &promise);
@@ -223,10 +223,6 @@ fn headers_can_be_added() {
     asked.request.has("X-One", "first", &promise).has("If-None-Match", "\"a b\"", &promise);
     asked.request.has("X-Two", "2", &promise).has("Referer", "http://a:1/b", &promise);
     asked.request.field("Host", &promise);
-    let text = bytes::text(&asked.request.bytes);
-    if !(text.contains("\r\nX-Again: 1\r\n") && text.contains("\r\nX-Again: 2\r\n")) {
-        promise.broken(Seen::Part, "of two -H with the same name one was lost");
-    }
     asked.answered(SMALL, &promise);
 }
 
@@ -388,8 +384,11 @@ fn answers_that_do_not_come_are_an_error() {
         promise("an input that ends before host, port and file are named is an error")
             .cause(&[Seen::Status, Seen::Stderr], "the end of the input is not an answer")
             .read(handout::URL);
-    for input in ["", "127.0.0.1\n", "127.0.0.1\n80"] {
-        let end = launch(&[]).stdin(input).start().ended(&promise);
+    let server = Listening::start();
+    let both = format!("127.0.0.1\n{}\n", server.port());
+    for input in ["", "127.0.0.1\n", &both] {
+        let client = launch(&[]).stdin(input).start();
+        let end = ended_unheard(&client, &server, &promise);
         manners::no_crash_shown(&end, &promise);
         failed(&end, &promise);
     }
@@ -468,6 +467,11 @@ fn a_chunked_body_is_decoded() {
         "Transfer-Encoding overrides Content-Length (RFC 9112 §6.3), and its value is in any case",
     );
     let asked = ask(&[], &promise);
+    // What looks like the last chunk is within one.
+    let coded = b"b\r\na\r\n0\r\n\r\nbcd\r\n0\r\n\r\n";
+    let end = ask(&[], &promise).answered_and_kept_open(&[CHUNKED, coded].concat(), &promise);
+    end.status(0, &promise);
+    body_is(&end, b"a\r\n0\r\n\r\nbcd", &promise);
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\ntransfer-encoding: CHUNKED\r\n\r\n";
     let coded = b"5\r\nhello\r\n0\r\n\r\n";
     let end = asked.answered_and_kept_open(&[&head[..], coded].concat(), &promise);
@@ -557,6 +561,8 @@ fn a_body_that_no_rule_ends_is_an_error() {
         &b"HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello"[..],
         b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nhello",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 4\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\nhello\r\n0\r\n\r\n",
@@ -590,7 +596,12 @@ fn a_body_cut_short_is_kept_and_told() {
         let body = seed::random_letters(&mut seed::random(), came);
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {of}\r\n\r\n");
         let end = ask(&[], &promise).answered(&[head.as_bytes(), &body].concat(), &promise);
-        end.status(1, &promise).says(&["error:", &format!("{came} of {of} bytes")], &promise);
+        end.status(1, &promise).says(&["error:"], &promise);
+        // Digits may be in groups.
+        let errors = end.errors().replace(',', "");
+        if !errors.contains(&format!("{came} of {of} bytes")) {
+            promise.broken(Seen::Stderr, format!("{came} of {of} bytes came; {}", end.told()));
+        }
         body_is(&end, &body, &promise);
     }
 }
@@ -1029,7 +1040,8 @@ fn progress_is_shown_on_a_terminal() {
     asked.client.ended(&promise).status(0, &promise);
     let screen = terminal.screen();
     let shown = without_escapes(&bytes::text(&screen));
-    if !shown.chars().any(|character| ('1'..='9').contains(&character)) {
+    // A bar, or figures.
+    if !shown.contains(|character: char| "123456789=#>*█▉".contains(character)) {
         promise.broken(Seen::Stderr, format!("on the screen: {}", bytes::show(&screen, 60)));
     }
     folder.holds("large.bin", &piece.repeat(3), &promise);
@@ -1117,7 +1129,8 @@ fn a_session_keeps_its_connection() {
          the client (HEAD has no body, a last chunk may have fields behind it), and does it keep \
          the connection?",
     )
-    .cause(&[Seen::Closed, Seen::Ended], "a session goes on until the end of the input")
+    .cause(&[Seen::Closed], "the connection was not kept for the next request")
+    .cause(&[Seen::Ended], "a session goes on until the end of the input")
     .cause(&[Seen::StillOpen, Seen::Part], "an empty line sends a request")
     .read(handout::SESSION);
     let exchanges = [

@@ -10,10 +10,12 @@
     reason = "what shows the mistakes of beginners may look like it"
 )]
 
+mod http_client;
 mod tcp_client;
 mod tcp_server;
 mod udp_client;
 mod udp_server;
+mod web_server;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -37,6 +39,8 @@ fn main() -> ExitCode {
         Some("udp_client") => udp_client::run(),
         Some("tcp_server") => tcp_server::run(),
         Some("tcp_client") => tcp_client::run(),
+        Some("web_server") => web_server::run(),
+        Some("http_client") => http_client::run(),
         _ => Err((EXIT_UNKNOWN, "error: call this by the name of a program".to_owned())),
     };
     match end {
@@ -134,21 +138,30 @@ pub(crate) fn print_reply(before: &str, reply: &[u8]) -> End {
     if flaw("decodes-the-reply") {
         line.extend(String::from_utf8_lossy(reply).bytes());
     } else if io::stdout().is_terminal() && !flaw("raw-on-terminal") {
-        for chunk in reply.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                if character.is_control() && !matches!(character, '\n' | '\t') {
-                    line.extend(character.escape_unicode().to_string().bytes());
-                } else {
-                    line.extend(character.to_string().bytes());
-                }
-            }
-            line.extend(chunk.invalid().escape_ascii());
-        }
+        line.extend(escape(reply).bytes());
     } else {
         line.extend(reply);
     }
     line.push(b'\n');
     print(&line)
+}
+
+/// Text that cannot drive a terminal.
+pub(crate) fn escape(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        let mut characters = chunk.valid().chars().peekable();
+        while let Some(character) = characters.next() {
+            let ends_a_line = character == '\r' && characters.peek() == Some(&'\n');
+            if character.is_control() && !matches!(character, '\n' | '\t') && !ends_a_line {
+                text.extend(character.escape_unicode());
+            } else {
+                text.push(character);
+            }
+        }
+        text.extend(chunk.invalid().escape_ascii().map(char::from));
+    }
+    text
 }
 
 /// The message: an argument, or a line of stdin.

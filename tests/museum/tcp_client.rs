@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -30,7 +30,7 @@ pub(crate) fn run() -> End {
     let options = Options::parse();
     let message = message(options.message.as_ref())?;
     let addresses = resolve(&options.host, options.port)?;
-    let mut stream = connect(&addresses, options.timeout)?;
+    let mut stream = connect(&addresses, options.timeout, "start tcp_server")?;
 
     let mut reply = Vec::new();
     let end = exchange(&mut stream, &message, &mut reply, options.timeout);
@@ -43,9 +43,10 @@ pub(crate) fn run() -> End {
     })
 }
 
-fn connect(
-    addresses: &[std::net::SocketAddr],
+pub(crate) fn connect(
+    addresses: &[SocketAddr],
     timeout: Duration,
+    hint: &str,
 ) -> Result<TcpStream, (u8, String)> {
     let mut first = None;
     for address in addresses {
@@ -58,7 +59,7 @@ fn connect(
             Ok(stream) => return Ok(stream),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 let text = format!("Connection refused: nothing is listening on {address}");
-                first.get_or_insert_with(|| failed(&text, "start tcp_server"));
+                first.get_or_insert_with(|| failed(&text, hint));
             }
             Err(error) => {
                 first

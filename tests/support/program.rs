@@ -642,11 +642,10 @@ impl Process {
         (serving && is_lasting).then(|| self.command.clone())
     }
 
-    /// The command that was run, if it is no server: with those it is what is sent that
+    /// The command that was run, if it is a client's: with a server it is what was sent that
     /// makes the difference.
     pub(crate) fn ran(&self) -> Option<String> {
-        (!self.serving.load(Ordering::Relaxed) && self.name != "sh")
-            .then(|| self.command.clone())
+        self.name.ends_with("_client").then(|| self.command.clone())
     }
 
     pub(crate) fn is_running(&self) -> bool {

@@ -21,7 +21,7 @@ use crate::{A_MOMENT, PATIENCE, bytes};
 const PROVOKED: Duration = Duration::from_secs(1);
 
 /// After so long without progress a sender is taken to be stuck.
-const STUCK: Duration = Duration::from_millis(200);
+const STUCK: Duration = Duration::from_millis(400);
 
 /// One end of a connection, ours, with the program under test at the other.
 pub struct Peer {

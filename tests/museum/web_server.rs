@@ -1,0 +1,468 @@
+//! Exhibits of `web_server`.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+
+use crate::{
+    End, cannot_listen, escape, failed, flaw, print, resolve, rest, seconds, stop_flag, stopped,
+};
+
+const LONGEST_HEAD: usize = 8192;
+
+/// How long an answer under way may take once the server is to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a client may go on sending behind an error.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Serves files
+#[derive(Parser)]
+#[command(name = "web_server", version, after_help = "Examples:\n  web_server 8000 --once")]
+struct Options {
+    /// Port
+    #[arg(default_value_t = 6789)]
+    port: u16,
+    /// Address
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// Folder
+    #[arg(long, default_value = "www")]
+    root: PathBuf,
+    /// Requests to answer
+    #[arg(long)]
+    requests: Option<u64>,
+    /// Answer one request
+    #[arg(long)]
+    once: bool,
+    /// Seconds for a head
+    #[arg(long, default_value = "5", value_parser = seconds)]
+    timeout: Duration,
+}
+
+#[derive(Clone)]
+struct Site {
+    root: PathBuf,
+    timeout: Duration,
+    stop: Arc<AtomicBool>,
+}
+
+pub(crate) fn run() -> End {
+    let options = Options::parse();
+    let early = if flaw("listens-before-it-looks") { Some(listen(&options)?) } else { None };
+    let root = options.root.canonicalize().ok().filter(|root| root.is_dir());
+    let root = root.ok_or_else(|| {
+        failed(&format!("{} is no folder", options.root.display()), "name one with --root")
+    })?;
+    let site = Site { root, timeout: options.timeout, stop: stop_flag() };
+    let listener = early.map_or_else(|| listen(&options), Ok)?;
+
+    let mut left = options.requests.or(options.once.then_some(1));
+    while left != Some(0) && !stopped(&site.stop) {
+        let Ok((stream, client)) = listener.accept() else {
+            rest();
+            continue;
+        };
+        if flaw("many-at-once") {
+            let site = site.clone();
+            let serving = thread::Builder::new().spawn(move || serve(&stream, client, &site));
+            serving.unwrap();
+            continue;
+        }
+        let answered = serve(&stream, client, &site)?;
+        if answered.is_some_and(|status| status == 200 || !flaw("counts-200-only")) {
+            left = left.map(|left| left - 1);
+        }
+        if flaw("stays-open") {
+            std::mem::forget(stream);
+        }
+    }
+    Ok(())
+}
+
+fn listen(options: &Options) -> Result<TcpListener, (u8, String)> {
+    let address = resolve(&options.host, options.port)?[0];
+    let listener =
+        TcpListener::bind(address).map_err(|error| cannot_listen(address, &error))?;
+    listener.set_nonblocking(true).unwrap();
+    let local = listener.local_addr().unwrap();
+    print(format!("Ready to serve on http://{local}/\n").as_bytes())?;
+    Ok(listener)
+}
+
+/// One connection; the status of what was answered.
+fn serve(
+    stream: &TcpStream,
+    client: SocketAddr,
+    site: &Site,
+) -> Result<Option<u16>, (u8, String)> {
+    print(format!("Connected to {client}\n").as_bytes())?;
+    let mut held = Vec::new();
+    let Ok(came) = read_head(stream, &mut held, site) else { return Ok(None) };
+    if held.is_empty() && came == Came::BrokenOff {
+        return Ok(None); // It never asked.
+    }
+    if flaw("raw-console") {
+        print(&held)?;
+    } else {
+        print(format!("{}\n", escape(&held).replace("\r\n", "\n").trim_end()).as_bytes())?;
+    }
+    let mut read_all = false;
+    let answer = match came {
+        Came::Whole(end) => {
+            read_all = end == held.len();
+            let head = String::from_utf8_lossy(&held[..end]).into_owned();
+            let request = Request::read(head.trim_start_matches(['\r', '\n']));
+            if let Ok(request) = &request {
+                let line = format!("Client request: {}\n", escape(request.target.as_bytes()));
+                print(line.as_bytes())?;
+            }
+            match request {
+                Ok(request) => find(&request, &site.root),
+                Err(answer) => answer,
+            }
+        }
+        Came::TooLong => Answer::words(431, "the head has more than 8,192 bytes"),
+        Came::Late if flaw("late-is-closed") => return Ok(None),
+        Came::Late => Answer::words(408, "the empty line behind the head did not come in time"),
+        Came::BrokenOff => Answer::words(400, "the head breaks off before its empty line"),
+    };
+    let sent = send(stream, &answer.bytes(), site);
+    if flaw("panics-on-a-client-that-left") {
+        sent.as_ref().unwrap();
+    }
+    if flaw("an-error-ends-the-server")
+        && let Err(error) = &sent
+    {
+        return Err((1, format!("error: {client}: {error}")));
+    }
+    if !read_all {
+        linger(stream, site);
+    }
+    Ok(sent.is_ok().then_some(answer.status))
+}
+
+#[derive(PartialEq, Eq)]
+enum Came {
+    Whole(usize),
+    TooLong,
+    Late,
+    BrokenOff,
+}
+
+fn read_head(mut stream: &TcpStream, held: &mut Vec<u8>, site: &Site) -> io::Result<Came> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    let (mut start, mut buffer) = (Instant::now(), [0; 1000]);
+    loop {
+        let end = if flaw("crlf-only") { crlf_end(held) } else { head_end(held) };
+        if end.unwrap_or(held.len()) > LONGEST_HEAD && !flaw("no-limit") {
+            return Ok(Came::TooLong);
+        }
+        if let Some(end) = end {
+            return Ok(Came::Whole(end));
+        }
+        if stopped(&site.stop) {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        match stream.read(&mut buffer) {
+            Ok(0) if flaw("broken-off-is-late") => return Ok(Came::Late),
+            Ok(0) => return Ok(Came::BrokenOff),
+            Ok(length) => {
+                held.extend_from_slice(&buffer[..length]);
+                if flaw("one-read") {
+                    return Ok(Came::Whole(held.len()));
+                }
+                if flaw("timeout-for-each-byte") {
+                    start = Instant::now();
+                }
+            }
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+            Err(_) if start.elapsed() > site.timeout && !flaw("no-timeout") => {
+                return Ok(Came::Late);
+            }
+            Err(_) => rest(),
+        }
+    }
+}
+
+/// The end of the first empty line but one at the very beginning.
+fn head_end(held: &[u8]) -> Option<usize> {
+    let mut end = 0;
+    for (number, line) in held.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        end += line.len();
+        if matches!(line, b"\n" | b"\r\n") && number > 0 {
+            return Some(end);
+        }
+    }
+    None
+}
+
+fn crlf_end(held: &[u8]) -> Option<usize> {
+    held.windows(4).position(|part| part == b"\r\n\r\n").map(|at| at + 4)
+}
+
+struct Request {
+    for_head: bool,
+    target: String,
+}
+
+impl Request {
+    fn read(head: &str) -> Result<Self, Answer> {
+        let bad = |why: &str| Err(Answer::words(400, why));
+        let mut lines = head.lines();
+        let line = lines.next().unwrap_or_default();
+        let words: Vec<&str> = line.split(' ').collect();
+        if flaw("panics-on-a-short-line") {
+            assert!(!words[1].is_empty() && !words[2].is_empty());
+        }
+        let &[method, target, version] = &words[..] else {
+            return bad("a request line is: METHOD TARGET HTTP/1.1");
+        };
+        match version.strip_prefix("HTTP/").map(str::as_bytes) {
+            _ if flaw("any-version") => {}
+            Some(b"1.0" | b"1.1") => {}
+            Some([b'1', b'.', digit]) if digit.is_ascii_digit() => {}
+            Some([major, b'.', minor])
+                if major.is_ascii_digit() && minor.is_ascii_digit() && !flaw("no-505") =>
+            {
+                return Err(Answer::words(505, "HTTP/1.1 is spoken here"));
+            }
+            _ => return bad("the version reads: HTTP/1.1"),
+        }
+        let is_get = method == "GET" || flaw("any-method");
+        if target.is_empty() || !is_get && method != "HEAD" {
+            return bad("only GET and HEAD are done here");
+        }
+        for field in lines.take_while(|line| !line.is_empty()) {
+            let name = field.split_once(':').map_or("", |(name, _)| name);
+            if name.is_empty() || name.contains([' ', '\t']) {
+                return bad("a field line is: NAME: VALUE");
+            }
+        }
+        if flaw("asks-for-host") && !head.to_lowercase().contains("\nhost:") {
+            return bad("there is no Host");
+        }
+        Ok(Self { for_head: method == "HEAD", target: target.to_owned() })
+    }
+}
+
+struct Answer {
+    status: u16,
+    media_type: &'static str,
+    body: Vec<u8>,
+    for_head: bool,
+}
+
+impl Answer {
+    fn words(status: u16, words: &str) -> Self {
+        let media_type = "text/plain; charset=utf-8";
+        Self { status, media_type, body: words.into(), for_head: false }
+    }
+
+    fn file(status: u16, path: &Path) -> Option<Self> {
+        let mut body = if flaw("reads-once-for-all") {
+            static FIRST: Mutex<BTreeMap<PathBuf, Vec<u8>>> = Mutex::new(BTreeMap::new());
+            let read = || fs::read(path).unwrap();
+            FIRST.lock().unwrap().entry(path.to_owned()).or_insert_with(read).clone()
+        } else {
+            fs::read(path).ok()?
+        };
+        if flaw("decodes-the-file") {
+            body = String::from_utf8_lossy(&body).into_owned().into();
+        }
+        if flaw("text-mode") && str::from_utf8(&body).is_ok() {
+            body = String::from_utf8_lossy(&body).replace("\r\n", "\n").into();
+        }
+        if flaw("one-buffer") {
+            body.truncate(8192);
+        }
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let extension = match () {
+            () if flaw("lowercase-types-only") => extension.into_owned(),
+            () => extension.to_lowercase(),
+        };
+        let media_type = match &*extension {
+            "html" | "htm" => "text/html; charset=utf-8",
+            "txt" => "text/plain; charset=utf-8",
+            "css" => "text/css",
+            "js" => "text/javascript",
+            "png" => "image/png",
+            "jpg" | "jpeg" => "image/jpeg",
+            _ => "application/octet-stream",
+        };
+        Some(Self { status, media_type, body, for_head: false })
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let reason = match self.status {
+            200 => "OK",
+            400 => "Bad Request",
+            404 => "Not Found",
+            408 => "Request Timeout",
+            431 => "Request Header Fields Too Large",
+            _ => "HTTP Version Not Supported",
+        };
+        let length = match () {
+            () if flaw("counts-characters") => {
+                String::from_utf8_lossy(&self.body).chars().count()
+            }
+            () if self.for_head && flaw("length-0-for-head") => 0,
+            () => self.body.len(),
+        };
+        let status = if flaw("always-200") { 200 } else { self.status };
+        let date = if flaw("local-date") { "2024-04-05 13:33:33".to_owned() } else { date() };
+        let mut head = format!(
+            "HTTP/1.1 {status} {reason}\r\nDate: {date}\r\nContent-Type: {}\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n",
+            self.media_type
+        );
+        if flaw("no-length") {
+            head = head.replace(&format!("Content-Length: {length}\r\n"), "");
+        }
+        if flaw("lf-only") {
+            head = head.replace("\r\n", "\n");
+        }
+        let mut bytes = head.into_bytes();
+        if !self.for_head || flaw("head-with-body") {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+}
+
+/// What is there for a request.
+fn find(request: &Request, root: &Path) -> Answer {
+    let found = locate(&request.target, root).and_then(|path| Answer::file(200, &path));
+    let page = || {
+        if flaw("no-page") { None } else { Answer::file(404, &root.join("filenotfound.html")) }
+    };
+    let answer = found.or_else(page);
+    if flaw("panics-without-page") {
+        assert!(answer.is_some(), "filenotfound.html is not there");
+    }
+    let answer = answer.unwrap_or_else(|| Answer::words(404, "File not found"));
+    Answer { for_head: request.for_head, ..answer }
+}
+
+fn locate(target: &str, root: &Path) -> Option<PathBuf> {
+    let path = match target.split_once("://") {
+        Some((scheme, rest))
+            if scheme.eq_ignore_ascii_case("http") && !flaw("no-full-urls") =>
+        {
+            &rest[rest.find('/')?..]
+        }
+        _ => target,
+    };
+    let path = path.strip_prefix('/')?;
+    let path = if flaw("keeps-the-query") { path } else { path.split('?').next()? };
+    if flaw("looks-for-dots-before-decoding") && path.contains("..") {
+        return None;
+    }
+    let name = if flaw("does-not-decode") { path.into() } else { decode(path.as_bytes()) };
+    let mut whole = root.as_os_str().to_owned().into_vec();
+    whole.push(b'/');
+    whole.extend(name);
+    let joined = PathBuf::from(OsString::from_vec(whole));
+    let file = joined.canonicalize().ok()?;
+    let inside = match () {
+        () if flaw("joins-and-opens") || flaw("looks-for-dots-before-decoding") => true,
+        () if flaw("follows-links") => !joined.to_string_lossy().contains(".."),
+        // The mistake: as text, /www-private begins like /www.
+        () if flaw("compares-text") => file.to_str()?.starts_with(root.to_str()?),
+        () => file.starts_with(root),
+    };
+    let opened = file.is_file() || flaw("opens-pipes") && !file.is_dir();
+    (inside && opened).then_some(file)
+}
+
+fn decode(mut text: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::new();
+    while let [first, rest @ ..] = text {
+        let digits = rest.get(..2).and_then(|digits| str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (first, byte) {
+            (b'%', Some(byte)) => {
+                decoded.push(byte);
+                text = &rest[2..];
+            }
+            _ => {
+                decoded.push(*first);
+                text = rest;
+            }
+        }
+    }
+    decoded
+}
+
+fn send(mut stream: &TcpStream, mut bytes: &[u8], site: &Site) -> io::Result<()> {
+    let (start, mut asked_to_stop) = (Instant::now(), None);
+    while !bytes.is_empty() {
+        if stopped(&site.stop) {
+            let since = *asked_to_stop.get_or_insert_with(Instant::now);
+            if since.elapsed() > GRACE || flaw("stops-at-once") {
+                return Err(ErrorKind::TimedOut.into());
+            }
+        }
+        // Well before its time, so that a busy machine does not hide it.
+        if flaw("timeout-for-all") && start.elapsed() > site.timeout / 4 {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        match stream.write(bytes) {
+            Ok(_) if flaw("one-write") => return Ok(()),
+            Ok(length) => bytes = &bytes[length..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => rest(),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Ends our side and reads what the client still sends: closing with bytes unread would
+/// reset the connection, and the client might never see the answer.
+fn linger(mut stream: &TcpStream, site: &Site) {
+    let _ = stream.shutdown(Shutdown::Write);
+    let (start, mut buffer) = (Instant::now(), [0; 10_000]);
+    while start.elapsed() < LINGER && !stopped(&site.stop) {
+        match stream.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => rest(),
+            Err(_) => return,
+        }
+    }
+}
+
+/// Now, as `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn date() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let (mut day, second) = (now / 86_400, now % 86_400);
+    let weekday = &"ThuFriSatSunMonTueWed"[day as usize % 7 * 3..][..3];
+    let mut year = 1970;
+    let mut month = 0;
+    loop {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let february = if leap { 29 } else { 28 };
+        let length = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month];
+        if day < length {
+            break;
+        }
+        day -= length;
+        month = (month + 1) % 12;
+        year += u64::from(month == 0);
+    }
+    let month = &"JanFebMarAprMayJunJulAugSepOctNovDec"[month * 3..][..3];
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    let (day, second) = (day + 1, second % 60);
+    format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
+}
