@@ -140,7 +140,8 @@ pub fn parse_response(head: &[u8]) -> Result<Response<'_>, Malformed> {
         }
         _ => return Err(syntax("the status line has no status code of three digits")),
     };
-    let is_no_field = |line: &&[u8]| !line.contains(&b':') || line.starts_with(b" ");
+    let is_no_field =
+        |line: &&[u8]| !line.contains(&b':') || matches!(line, [b' ' | b'\t', ..]);
     if let Some(line) = lines(fields.0).find(is_no_field) {
         return Err(syntax(format!("a line is no field: \"{}\"", excerpt(line))));
     }

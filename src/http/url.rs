@@ -159,9 +159,14 @@ fn read_host(text: &[u8]) -> Result<String, String> {
         ));
     }
     // It becomes part of a header line, so nothing may pass that could end one.
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:%".contains(&byte);
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
     let name = str::from_utf8(bare).map_err(|_| format!("\"{}\" is no host name", shown()))?;
-    if name.bytes().all(fits) {
+    // Behind a percent sign stands the zone of an IPv6 address.
+    let (address, zone) = match name.split_once('%') {
+        Some((address, zone)) if address.contains(':') => (address, zone),
+        _ => (name, ""),
+    };
+    if address.bytes().chain(zone.bytes()).all(fits) {
         Ok(name.to_owned())
     } else {
         Err(format!("\"{}\" is no host name", shown()))
