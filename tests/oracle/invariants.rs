@@ -4,7 +4,7 @@
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::Component;
 
-use lab_http::body::{self, Framing};
+use lab_http::body;
 use lab_http::chunked::Decoder;
 use lab_http::head::{self, Fields, Malformed};
 use lab_http::receive::{self, Cut, LONGEST_RESPONSE_HEAD, NoHead};
@@ -145,16 +145,20 @@ pub fn response(input: &[u8]) -> Verdict {
     };
     hold((100..=999).contains(&response.status), || format!("status {}", response.status))?;
     fields(response.fields)?;
-    match (body::framing(&response, method), &came) {
-        (Err(malformed), _) => can_be_shown(&malformed.to_string()),
+    let framing = body::framing(&response, method);
+    let want = plain::framing(&response, method);
+    hold(framing.as_ref().ok() == want.as_ref(), || {
+        format!("{framing:?} of {method} and {response:?}, not {want:?}")
+    })?;
+    match (framing, &came) {
+        (Err(malformed), Received::Head { .. }) => can_be_shown(&malformed.to_string()),
         (Ok(framing), Received::Body { body, left, .. }) => {
-            framed(framing, &response, method)?;
             let (want, taken) = plain::body(rest, framing);
             same("the body", body, &want)?;
             let behind = taken.map(|taken| rest[taken..].into());
             same("what is left behind the body", left, &behind)
         }
-        (Ok(framing), came) => Err(format!("{framing:?}, and {came:?}")),
+        (framing, came) => Err(format!("{framing:?}, and {came:?}")),
     }
 }
 
@@ -229,37 +233,6 @@ impl Read for Interrupted<'_> {
 /// Whether `stream` may be, or become, a response.
 fn begins_like_http(stream: &[u8]) -> bool {
     stream.iter().zip(b"HTTP/").all(|(came, wanted)| came == wanted)
-}
-
-/// That a body ends in a way that its head names.
-fn framed(framing: Framing, response: &head::Response<'_>, method: &str) -> Verdict {
-    let names = |name| response.fields.get(name).is_some();
-    let list = |name| response.fields.list(name).map(<[u8]>::to_vec).collect::<Vec<_>>();
-    let none = match response.status {
-        100..=199 | 204 | 304 => true,
-        200..=299 if method == "CONNECT" => true,
-        _ => method == "HEAD",
-    };
-    let codings = list("Transfer-Encoding");
-    let lengths = list("Content-Length");
-    let holds = match framing {
-        Framing::NoBody => none,
-        _ if none => false,
-        Framing::Chunked => codings.len() == 1 && codings[0].eq_ignore_ascii_case(b"chunked"),
-        _ if !codings.is_empty() => false,
-        Framing::Length(length) => {
-            let digits = |text: &Vec<u8>| {
-                let significant: Vec<u8> =
-                    text.iter().copied().skip_while(|byte| *byte == b'0').collect();
-                let written =
-                    if length == 0 { Vec::new() } else { length.to_string().into_bytes() };
-                !text.is_empty() && significant == written
-            };
-            !lengths.is_empty() && lengths.iter().all(digits)
-        }
-        Framing::ToTheEnd => !names("Content-Length"),
-    };
-    hold(holds, || format!("{framing:?} of {method} and {response:?}"))
 }
 
 /// A chunked body: its first byte says in which pieces the rest comes, and the rest is it.

@@ -2,7 +2,7 @@
 //! the words of the RFCs as possible.
 
 use lab_http::body::Framing;
-use lab_http::head::LONGEST_HEAD;
+use lab_http::head::{LONGEST_HEAD, Response};
 
 use crate::Bytes;
 
@@ -40,6 +40,44 @@ pub fn mended(head: &[u8]) -> Bytes {
         }
     }
     Bytes(head)
+}
+
+/// How the body of a response ends, in the order of RFC 9112 §6.3; `None` if the head
+/// contradicts itself.
+pub fn framing(response: &Response<'_>, method: &str) -> Option<Framing> {
+    let members = |name: &str| -> Vec<String> {
+        let named = response.fields.iter().filter(|(its, _)| its.eq_ignore_ascii_case(name));
+        let values = named.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+        let values: Vec<String> = values.collect();
+        let members = values.iter().flat_map(|value| value.split(','));
+        members.map(|member| member.trim_matches([' ', '\t']).to_owned()).collect()
+    };
+    match response.status {
+        _ if method == "HEAD" => return Some(Framing::NoBody),
+        100..=199 | 204 | 304 => return Some(Framing::NoBody),
+        200..=299 if method == "CONNECT" => return Some(Framing::NoBody),
+        _ => {}
+    }
+    let mut codings = members("Transfer-Encoding");
+    codings.retain(|coding| !coding.is_empty());
+    if !codings.is_empty() {
+        let chunked = codings.len() == 1 && codings[0].eq_ignore_ascii_case("chunked");
+        return chunked.then_some(Framing::Chunked);
+    }
+    let lengths = members("Content-Length");
+    let Some(first) = lengths.first() else { return Some(Framing::ToTheEnd) };
+    let mut numbers = lengths.iter().map(|length| decimal(length));
+    let first = decimal(first)?;
+    numbers.all(|number| number == Some(first)).then_some(Framing::Length(first))
+}
+
+fn decimal(digits: &str) -> Option<u64> {
+    let mut number: Option<u64> = None;
+    for char in digits.chars() {
+        let larger = number.unwrap_or(0).checked_mul(10)?;
+        number = Some(larger.checked_add(char.to_digit(10)?.into())?);
+    }
+    number
 }
 
 /// A chunked body, as far as it could be decoded.

@@ -655,7 +655,9 @@ impl Process {
     /// How it ended, if it should still be serving.
     pub(crate) fn desertion(&self) -> Option<String> {
         let serving = self.serving.load(Ordering::Relaxed);
-        let status = self.status().filter(|_| serving)?;
+        // These end when they have done what they were told.
+        let may_end = ["--once", "--requests"].iter().any(|told| self.command.contains(told));
+        let status = self.status().filter(|_| serving && !may_end)?;
         Some(match status.code() {
             Some(code) => format!("exit status {code}"),
             None => "killed by a signal".to_owned(),
