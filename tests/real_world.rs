@@ -863,7 +863,7 @@ const SSI_MADE: &[u8] = b"<p>Hello, nginx!\n";
 const CONFIGURATION: &str = "
 daemon off;
 pid nginx.pid;
-error_log stderr crit;
+error_log error.log;
 events {}
 http {
   types { text/html html; text/plain txt; }
@@ -923,7 +923,7 @@ impl Nginx {
         fs::write(folder.path().join("nginx.conf"), configuration).expect("a file is written");
         fs::create_dir(folder.path().join("site")).expect("a folder is made");
         let command = format!(
-            "PATH=$PATH:/usr/sbin NGINX='0;' exec nginx -e stderr -p '{}' -c nginx.conf",
+            "PATH=$PATH:/usr/sbin NGINX='0;' exec nginx -e error.log -p '{}' -c nginx.conf",
             text(folder.path())
         );
         let running = Launch::shell(&command).stdin_from(socket.into()).start();

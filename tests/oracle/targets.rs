@@ -104,8 +104,9 @@ fn ours_of(text: &str) -> Result<Url, String> {
 fn plain_url() -> impl Strategy<Value = String> {
     let scheme = select(vec!["http", "http", "HTTP", "Http"]);
     let host = prop_oneof![
-        // No last label of digits, which the url crate takes for part of an address.
-        4 => "([a-zA-Z][a-z0-9_-]{0,5}[a-z0-9]\\.){0,2}[a-z][a-z0-9]{0,5}",
+        // No last label of digits, which the url crate takes for part of an address, and
+        // no xn--, which is a name in other letters.
+        4 => "([a-zA-Z][a-z0-9_]{0,4}(-[a-z0-9]{1,3})?\\.){0,2}[a-z][a-z0-9]{0,5}",
         1 => any::<Ipv4Addr>().prop_map(|address| address.to_string()),
         1 => any::<Ipv6Addr>().prop_map(|address| format!("[{address}]")),
     ];

@@ -127,7 +127,16 @@ impl Answer {
 
     /// The body must be exactly these bytes, and Content-Length its length.
     pub fn body(&self, want: &[u8], promise: &Promise) -> &Self {
-        let announced = self.field("Content-Length", promise);
+        self.field("Content-Length", promise);
+        self.body_to_the_end(want, promise)
+    }
+
+    /// As [`Answer::body`], where the end of the connection may end the body too.
+    pub fn body_to_the_end(&self, want: &[u8], promise: &Promise) -> &Self {
+        let announced = match self.fields.iter().any(|(name, _)| name == "content-length") {
+            true => self.field("Content-Length", promise),
+            false => &want.len().to_string(),
+        };
         if let Some(difference) = bytes::difference(want, &self.body) {
             let text = format!("in the body (Content-Length: {announced}) {difference}");
             let seen = if want.starts_with(&self.body) { Seen::Part } else { Seen::Other };

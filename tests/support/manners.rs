@@ -67,13 +67,15 @@ pub fn help_describes_every_option(program: &'static str, options: &[&str]) {
             promise.broken(Seen::Stdout, format!("the help does not name {option}"));
         }
     }
-    // A heading; a line that calls the program is an example itself.
+    // A heading begins with the word, or has it and does not call the program itself.
     let headings = help.split_inclusive('\n').scan(0, |start, line| {
         *start += line.len();
         Some((*start - line.len(), line))
     });
-    let headings = headings
-        .filter(|(_, line)| line.contains("example") && !line.contains(&format!("{program} ")));
+    let headings = headings.filter(|(_, line)| {
+        let calls = line.contains(&format!("{program} "));
+        line.trim_start().starts_with("example") || line.contains("example") && !calls
+    });
     let Some((examples, _)) = headings.last() else {
         promise.broken(Seen::Stdout, "the help has no heading that says examples");
     };
@@ -84,6 +86,8 @@ pub fn help_describes_every_option(program: &'static str, options: &[&str]) {
         );
     }
     let (described, shown) = help.split_at(examples);
+    // A line that the one before goes on to is no description of an option.
+    let shown = shown.replace("\\\n", " ");
     if shown.lines().any(|line| line.trim_start().starts_with('-')) {
         promise.broken(Seen::Stdout, "options are described behind the examples");
     }
