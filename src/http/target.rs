@@ -32,7 +32,11 @@ pub fn file_path(target: &str) -> Option<PathBuf> {
 /// It has neither.
 pub fn check(request: &Request<'_>) -> Result<(), Malformed> {
     let (method, target) = (request.method, request.target);
-    let is_fine = path(target).starts_with('/') && !target.starts_with("http:///");
+    let is_fine = match behind_scheme(target) {
+        // A URL of http must name a host (RFC 9110 §4.2.1).
+        Some(rest) => !rest.is_empty() && !rest.starts_with(['/', '?', ':']),
+        None => target.starts_with('/'),
+    };
     if is_fine || !matches!(method, "GET" | "HEAD") {
         return Ok(());
     }
@@ -50,16 +54,18 @@ pub fn path(target: &str) -> &str {
 /// The path and query of a target in absolute form, which a server must accept (RFC 9112
 /// §3.2.2).
 fn without_authority(target: &str) -> &str {
-    const SCHEME: &str = "http://";
-    let scheme = target.get(..SCHEME.len()).unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case(SCHEME) {
-        return target;
-    }
-    let rest = &target[SCHEME.len()..];
+    let Some(rest) = behind_scheme(target) else { return target };
     match rest.find(['/', '?']) {
         Some(path) if rest[path..].starts_with('/') => &rest[path..],
         _ => "/",
     }
+}
+
+/// What follows `http://`, if the target is in absolute form.
+fn behind_scheme(target: &str) -> Option<&str> {
+    const SCHEME: &str = "http://";
+    let scheme = target.get(..SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| &target[SCHEME.len()..])
 }
 
 #[cfg(test)]
@@ -104,6 +110,23 @@ mod tests {
             "http://localhost/../secret",
         ] {
             assert_eq!(file_path(target), None, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_target_has_one_of_two_forms() {
+        let check = |target: &str| {
+            let head = format!("GET {target} HTTP/1.1\r\n\r\n");
+            let request = crate::head::parse_request(head.as_bytes()).expect(target);
+            check(&request)
+        };
+        for target in ["/", "/a", "http://a", "http://a/b", "HTTP://a?b"] {
+            assert_eq!(check(target), Ok(()), "{target}");
+        }
+        for target in
+            ["a", "*", "http://", "HTTP:///a", "http://:80/a", "http://?a", "ftp://a/"]
+        {
+            assert!(check(target).is_err(), "{target}");
         }
     }
 }

@@ -166,7 +166,10 @@ fn read_host(text: &[u8]) -> Result<String, String> {
         Some((address, zone)) if address.contains(':') => (address, zone),
         _ => (name, ""),
     };
-    if address.bytes().chain(zone.bytes()).all(fits) {
+    // Brackets are for IPv6 addresses alone.
+    let in_brackets = bare.len() < text.len();
+    let is_host = !in_brackets || address.contains(':');
+    if is_host && address.bytes().chain(zone.bytes()).all(fits) {
         Ok(name.to_owned())
     } else {
         Err(format!("\"{}\" is no host name", shown()))
@@ -210,6 +213,7 @@ mod tests {
             ("http://localhost:65536/", "no port"),
             ("http://localhost:+1/", "no port"),
             ("http://::1/", "brackets"),
+            ("http://[localhost]/", "no host name"),
             ("http://me:word@localhost/", "user name"),
             ("http://local host/", "no host name"),
             ("http://localhost\r\n/", "no host name"),
