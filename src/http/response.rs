@@ -1,7 +1,7 @@
 //! Responses: a status line, fields, and a body that is a file or a few words.
 
 use std::fmt::{Display, Write as _};
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -24,6 +24,9 @@ const STALLED: Duration = Duration::from_secs(15);
 /// is free again: of the megabytes that a kernel would give it, a slow but honest client may
 /// not free as much in [`STALLED`].
 const SEND_BUFFER: usize = 256 * 1024;
+
+/// How much of a file is read and written at a time, in bytes.
+const PIECE: usize = 64 * 1024;
 
 /// Lets no client keep an answer waiting for ever.
 ///
@@ -151,7 +154,8 @@ impl Answer {
             Body::Text(text) => stream.write_all(text.as_bytes()),
             Body::File(found) => {
                 // Not a byte more than announced, even if the file has grown meanwhile.
-                let sent = io::copy(&mut found.file.take(length), &mut stream)?;
+                let mut bytes = BufReader::with_capacity(PIECE, found.file.take(length));
+                let sent = io::copy(&mut bytes, &mut stream)?;
                 if sent == length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
             }
         }
