@@ -170,10 +170,13 @@ fn converse(
         Err(refusal) => refusal,
     };
     send(stream, answer, head.starts_with(b"HEAD "))?;
+    if received.is_empty() {
+        return Ok(Asked::Nothing);
+    }
     if !all_read {
         net::close_gently(stream)?;
     }
-    Ok(if received.is_empty() { Asked::Nothing } else { Asked::Something })
+    Ok(Asked::Something)
 }
 
 /// The answer to a request that could be read.
