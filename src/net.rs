@@ -134,6 +134,10 @@ pub fn start_command(server: &str, address: SocketAddr, default_port: u16) -> St
 
 /// An error's reason without the number that the operating system gave it.
 pub fn why(error: &io::Error) -> String {
+    // What read(2) and write(2) say when a socket's timeout has run out.
+    if error.kind() == io::ErrorKind::WouldBlock {
+        return "timed out".to_owned();
+    }
     let text = error.to_string();
     let end = text.find(" (os error ").unwrap_or(text.len());
     text[..end].to_owned()
