@@ -128,11 +128,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: Options) -> Result<(), Failure> {
-    let root = Root::open(&options.root).map_err(|error| {
-        let shown = options.root.display();
-        Failure::refused(format!("cannot open the folder {shown}: {}", net::why(&error)))
-            .with_hint("name the folder to serve with --root")
-    })?;
+    let root = Root::open(&options.root)?;
     let listener = listen(&options)?;
     let connections = stop::Connections::default();
     stop::on_signal(&connections)?;

@@ -65,11 +65,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: Options) -> Result<(), Failure> {
-    let root = Root::open(&options.root).map_err(|error| {
-        let shown = options.root.display();
-        Failure::refused(format!("cannot open the folder {shown}: {}", net::why(&error)))
-            .with_hint("name the folder to serve with --root")
-    })?;
+    let root = Root::open(&options.root)?;
     let address = net::resolve_first(&options.host, options.port)?;
     let listener = TcpListener::bind(address)
         .map_err(|error| net::cannot_listen("web_server", address, &error))?;

@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 use cap_fs_ext::OpenOptionsSyncExt;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
+use socket_lab::cli::Failure;
+use socket_lab::net;
 
 /// The folder whose files a server hands out.
 pub struct Root(Dir);
@@ -26,9 +28,13 @@ impl Root {
     /// Opens the folder at `path`.
     ///
     /// # Errors
-    /// It is not there, is no folder, or must not be read.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        Dir::open_ambient_dir(path, ambient_authority()).map(Self)
+    /// It is not there, is no folder, or must not be read; in words for the user.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        Dir::open_ambient_dir(path, ambient_authority()).map(Self).map_err(|error| {
+            let (shown, why) = (path.display(), net::why(&error));
+            Failure::refused(format!("cannot open the folder {shown}: {why}"))
+                .with_hint("name the folder to serve with --root")
+        })
     }
 
     /// Opens the file at `path`, relative to the root; `None` if no file is there.

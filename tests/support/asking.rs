@@ -381,13 +381,6 @@ impl<Server: Answering> Asking<Server> {
             manners::plain(&end, &promise);
         }
 
-        let (terminal, [stderr]) = Terminal::open();
-        let client = self.launch(arguments).stderr_to(stderr).env("NO_COLOR", "1").start();
-        client.ended(&promise).status(1, &promise);
-        let screen = terminal.screen();
-        if screen.contains(&0x1b) {
-            let screen = bytes::show(&screen, 70);
-            promise.broken(Seen::Stderr, format!("with NO_COLOR=1 came {screen}"));
-        }
+        manners::no_colour_is_no_colour(self.launch(arguments), &promise);
     }
 }

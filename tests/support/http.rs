@@ -223,20 +223,21 @@ impl Kept {
 
     /// The connection must end here, without another byte.
     pub fn expect_end(mut self, limit: Duration, promise: &Promise) {
-        if !self.unread.is_empty() {
-            let more = bytes::show(&self.unread, 60);
-            promise.broken(Seen::More, format!("behind the answer came {more}"));
-        }
+        self.expect_nothing_unread(promise);
         self.client.expect_end(limit, promise);
     }
 
     /// Nothing more may come, and the connection must stay open, for `time`.
     pub fn expect_open(&mut self, time: Duration, promise: &Promise) {
+        self.expect_nothing_unread(promise);
+        self.client.expect_still_open(time, promise);
+    }
+
+    fn expect_nothing_unread(&self, promise: &Promise) {
         if !self.unread.is_empty() {
             let more = bytes::show(&self.unread, 60);
             promise.broken(Seen::More, format!("behind the answer came {more}"));
         }
-        self.client.expect_still_open(time, promise);
     }
 }
 

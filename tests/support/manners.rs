@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::first::First;
 use crate::program::{Ended, Launch, ReadyLine, Server, complete};
 use crate::story::{Promise, Seen};
+use crate::terminal::Terminal;
 use crate::{PATIENCE, bytes, handout, promise, server, sockets};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::Signal;
@@ -371,6 +372,18 @@ pub fn plain(end: &Ended, promise: &Promise) {
                 ),
             );
         }
+    }
+}
+
+/// With NO_COLOR set an error, which `launch` leads to, has no colour on a terminal either.
+pub fn no_colour_is_no_colour(launch: Launch, promise: &Promise) {
+    let (terminal, [stderr]) = Terminal::open();
+    let client = launch.stderr_to(stderr).env("NO_COLOR", "1").start();
+    client.ended(promise).status(1, promise);
+    let screen = terminal.screen();
+    if screen.contains(&0x1b) {
+        let screen = bytes::show(&screen, 70);
+        promise.broken(Seen::Stderr, format!("with NO_COLOR=1 came {screen}"));
     }
 }
 
