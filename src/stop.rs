@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use crate::cli::Failure;
@@ -99,9 +100,18 @@ pub fn on_signal(connections: &Connections) -> Result<(), Failure> {
         .map_err(|error| Failure::refused(format!("cannot handle Ctrl-C: {error}")))
 }
 
+/// Begins to end the process with status 0, after the answers that are under way: also that
+/// of the thread which calls this.
+pub fn begin(connections: &Connections) {
+    let ending = connections.clone();
+    if thread::Builder::new().spawn(move || end(&ending)).is_err() {
+        end(connections);
+    }
+}
+
 /// Ends the process with status 0, after the answers that are under way.
 #[expect(clippy::disallowed_methods, reason = "the main thread is blocked in accept or recv")]
-pub fn end(connections: &Connections) {
+fn end(connections: &Connections) {
     connections.finish(GRACE);
     std::process::exit(0);
 }

@@ -15,17 +15,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use lab_http::arrival::{self, Arrival};
 use lab_http::files::Root;
-use lab_http::head::Request;
+use lab_http::head::{self, Request};
 use lab_http::log::{Exchange, Format, Log};
 use lab_http::response::{self, Answer, Status};
 use lab_http::{condition, persistence, target};
 use socket_lab::cli::{self, Failure};
-use socket_lab::{net, stop, terminal};
+use socket_lab::stop::{self, Connections};
+use socket_lab::{net, terminal};
 use socket2::SockRef;
 
 /// The address space of a thread's stack, in bytes. A sixteenth of it is enough for what
@@ -39,6 +40,9 @@ const BACKLOG: i32 = 4096;
 
 /// How long to wait before accept(2) is tried again after an error.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
+
+/// How long such errors are not mentioned again.
+const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 /// So many connections over the limit are told so; beyond that, each gets the answer and
 /// no time to read it.
@@ -98,7 +102,7 @@ struct Options {
 
     /// How the log is written
     #[arg(long, value_name = "FORMAT", default_value = "lab")]
-    log_format: LogFormat,
+    log_format: Format,
 
     /// Write no log
     #[arg(long, conflicts_with_all = ["log", "log_format"])]
@@ -107,14 +111,6 @@ struct Options {
     /// Print the ready line alone
     #[arg(long)]
     quiet: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum LogFormat {
-    /// Two lines for each exchange
-    Lab,
-    /// The NCSA combined format, for log analysers
-    Combined,
 }
 
 const EXAMPLES: &str = "\
@@ -129,58 +125,33 @@ fn main() -> ExitCode {
 
 fn serve(options: Options) -> Result<(), Failure> {
     let root = Root::open(&options.root)?;
+    // Each connection takes a descriptor, and a shell lets a process have 1,024 unless the
+    // process asks for more. Where it gets none, it goes on with what it has.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let listener = listen(&options)?;
-    let connections = stop::Connections::default();
+    let connections = Connections::default();
     stop::on_signal(&connections)?;
     let log = open_log(&options);
-    let server = Arc::new(Server { root, log, log_fails: AtomicBool::new(false), options });
+    let log_fails = AtomicBool::new(false);
+    let server = Arc::new(Server { options, root, connections, log, log_fails });
     let bound = listener.local_addr().map_err(|error| Failure::refused(net::why(&error)))?;
     terminal::say(&format!("Server is running on host/port: {}/{}", bound.ip(), bound.port()))?;
 
-    let mut accepts = true;
+    let mut told: Option<Instant> = None;
     loop {
         // Waits for a connection, and returns a new socket for it alone. It has the same
         // local port as the listening one; what tells connections apart is the client's
         // address and port.
-        let (stream, client) = match listener.accept() {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Most likely the descriptors have run out. Who waits now waits in the
-                // backlog until others have gone.
-                if std::mem::take(&mut accepts) {
-                    cli::notice(format_args!("cannot accept: {}", net::why(&error)));
-                }
-                thread::sleep(PAUSE_AFTER_ERROR);
-                continue;
+        let accepted = listener.accept();
+        if let Err(error) = accepted.and_then(|(stream, client)| start(&server, stream, client))
+        {
+            // Most likely the descriptors, or the threads, have run out. Who comes now waits
+            // in the backlog until others have gone.
+            if told.is_none_or(|at| at.elapsed() > TELL_AGAIN) {
+                cli::notice(format_args!("cannot serve a connection: {}", net::why(&error)));
+                told = Some(Instant::now());
             }
-        };
-        accepts = true;
-        let stream = Arc::new(stream);
-        let Some(place) = connections.enter(&stream) else { continue };
-        let open = connections.count() as u64;
-        let most = server.options.max_connections;
-        if open > most + MOST_REFUSALS {
-            let _ = refuse(&stream);
-            continue;
-        }
-        let (attended, server) = (Arc::clone(&stream), Arc::clone(&server));
-        let connections = connections.clone();
-        let thread = thread::Builder::new().stack_size(STACK).spawn(move || {
-            let done = if open > most {
-                // A client that goes away meanwhile does not matter.
-                let _ = refuse(&attended).and_then(|()| net::close_gently(&attended));
-                Ok(())
-            } else {
-                server.attend(&attended, client)
-            };
-            drop(place);
-            if done.is_err() {
-                stop::end(&connections); // Nobody reads our stdout any more.
-            }
-        });
-        if let Err(error) = thread {
-            cli::notice(format_args!("cannot start a thread: {}", net::why(&error)));
-            let _ = refuse(&stream);
+            thread::sleep(PAUSE_AFTER_ERROR);
         }
     }
 }
@@ -188,6 +159,7 @@ fn serve(options: Options) -> Result<(), Failure> {
 /// Listens on the port, or on the next one that is free.
 fn listen(options: &Options) -> Result<TcpListener, Failure> {
     let mut address = net::resolve_first(&options.host, options.port)?;
+    // Fill in start 5.4: take the next free port, unless this one alone will do
     loop {
         let listening = TcpListener::bind(address).and_then(|listener| {
             // On a socket that listens already, listen(2) only sets the backlog anew.
@@ -210,6 +182,9 @@ fn listen(options: &Options) -> Result<TcpListener, Failure> {
             }
         }
     }
+    // Fill in instead: TcpListener::bind(address)
+    // Fill in instead:     .map_err(|error| net::cannot_listen("threaded_web_server", address, &error))
+    // Fill in end 5.4
 }
 
 /// Opens the log. A server without one is better than none.
@@ -217,11 +192,7 @@ fn open_log(options: &Options) -> Option<Log> {
     if options.no_log {
         return None;
     }
-    let format = match options.log_format {
-        LogFormat::Lab => Format::Lab,
-        LogFormat::Combined => Format::Combined,
-    };
-    Log::open(&options.log, format)
+    Log::open(&options.log, options.log_format)
         .inspect_err(|error| {
             let (shown, why) = (options.log.display(), net::why(error));
             cli::notice(format_args!("no log is written: cannot open {shown}: {why}"));
@@ -229,20 +200,52 @@ fn open_log(options: &Options) -> Option<Log> {
         .ok()
 }
 
+/// Attends to a connection on a thread of its own.
+fn start(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) -> io::Result<()> {
+    let stream = Arc::new(stream);
+    // As in lab 2: known to the signal handler until `place` is dropped.
+    let Some(place) = server.connections.enter(&stream) else { return Ok(()) };
+    // Fill in start 5.3: count the connections that are too many
+    let open = server.connections.count() as u64;
+    let too_many = open.saturating_sub(server.options.max_connections);
+    // Fill in instead: let too_many = 0;
+    // Fill in end 5.3
+    if too_many > MOST_REFUSALS {
+        let _ = refuse(&stream);
+        return Ok(());
+    }
+    // Fill in start 5.1: attend to the client on a thread of its own
+    let (server, attended) = (Arc::clone(server), Arc::clone(&stream));
+    let work = move || {
+        if too_many == 0 {
+            server.attend(&attended, client);
+        } else {
+            let _ = refuse(&attended).and_then(|()| net::close_gently(&attended));
+        }
+        drop(place);
+    };
+    let started = thread::Builder::new().stack_size(STACK).spawn(work);
+    started.map(drop).inspect_err(|_| drop(refuse(&stream)))
+    // Fill in instead: server.attend(&stream, client);
+    // Fill in instead: drop(place);
+    // Fill in instead: Ok(())
+    // Fill in end 5.1
+}
+
 /// Says that this connection is one too many.
-fn refuse(mut stream: &TcpStream) -> io::Result<()> {
+fn refuse(stream: &TcpStream) -> io::Result<()> {
     let what = "too many connections are open, try again later";
     let answer = Answer::text(Status::ServiceUnavailable, what);
     let mut head = answer.head();
     head.field("Connection", "close");
-    stream.write_all(&head.finish())?;
-    answer.send_body(stream)
+    answer.send(head, stream)
 }
 
 /// What all threads share.
 struct Server {
     options: Options,
     root: Root,
+    connections: Connections,
     log: Option<Log>,
     /// Whether the last line could not be written, so that this is said once only.
     log_fails: AtomicBool,
@@ -269,31 +272,10 @@ enum Behind {
     Unknown,
 }
 
-/// What may go wrong on the way to an answer.
-enum Trouble {
-    /// With this client.
-    Connection,
-    /// With our own stdout.
-    Console(Failure),
-}
-
-impl From<io::Error> for Trouble {
-    fn from(_: io::Error) -> Self {
-        // Clients come and go as they like.
-        Self::Connection
-    }
-}
-
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
-        Self::Console(failure)
-    }
-}
-
 impl Server {
     /// Attends to one client, from its connection to its end.
-    fn attend(&self, stream: &TcpStream, client: SocketAddr) -> Result<(), Failure> {
-        self.say(&format!("Received connection from {client}"))?;
+    fn attend(&self, stream: &TcpStream, client: SocketAddr) {
+        self.say(&format!("Received connection from {client}"));
         let ended = self.converse(stream, client);
         // From here on the client knows; what it still sends is of no interest.
         let _ = stream.shutdown(Shutdown::Both);
@@ -302,18 +284,18 @@ impl Server {
             Ok(Ended::Maximum) => {
                 format!("Maximum {} requests, connection", self.options.max_requests)
             }
-            Ok(Ended::Closed) | Err(Trouble::Connection) => "Connection".to_owned(),
-            Err(Trouble::Console(failure)) => return Err(failure),
+            // Clients come and go as they like.
+            Ok(Ended::Closed) | Err(_) => "Connection".to_owned(),
         };
-        self.say(&format!("{why} to {client} is closed."))
+        self.say(&format!("{why} to {client} is closed."));
     }
 
     /// Answers one request after another.
-    fn converse(&self, stream: &TcpStream, client: SocketAddr) -> Result<Ended, Trouble> {
+    fn converse(&self, stream: &TcpStream, client: SocketAddr) -> io::Result<Ended> {
         let timeout = self.options.keep_alive_timeout;
+        response::limit_waiting(stream)?;
         // What has come and is not answered yet. A client may send several requests
         // without waiting for the answers (pipelining, RFC 9112 §9.3.2).
-        response::limit_stalling(stream)?;
         let mut received = Vec::new();
         let mut left = self.options.max_requests;
         loop {
@@ -330,7 +312,7 @@ impl Server {
                 _ => received.len(),
             };
             let head = terminal::escape(&received[..length]);
-            self.say(&format!("Received request from {client}:\n{}", head.trim_end()))?;
+            self.say(&format!("Received request from {client}:\n{}", head.trim_end()));
 
             left -= 1;
             let (request, answer, behind) = match arrival.request(&received, timeout) {
@@ -340,9 +322,11 @@ impl Server {
                 }
                 Err(refusal) => (None, refusal, Behind::Unknown),
             };
+            // Fill in start 6.1: go on if the client may, and wants to, ask again
             let goes_on = behind == Behind::Another && left > 0;
-            // Also if it could not be read: no body is expected then.
-            let for_head = received.starts_with(b"HEAD ");
+            // Fill in instead: let goes_on = false;
+            // Fill in end 6.1
+            let for_head = head::asks_for_head(&received);
             let status = answer.status;
             let sent = self.send(stream, answer, for_head, goes_on.then_some(left + 1));
             self.log(&Exchange {
@@ -357,7 +341,10 @@ impl Server {
             });
             sent?;
 
+            // Fill in start 6.2: keep what has come of the next request
             received.drain(..length);
+            // Fill in instead: received.clear();
+            // Fill in end 6.2
             if !goes_on {
                 if behind != Behind::Nothing || !received.is_empty() {
                     net::close_gently(stream)?;
@@ -368,7 +355,7 @@ impl Server {
                     _ => Ended::Closed,
                 });
             }
-            self.say(&format!("Request completed, waiting for next request from: {client}"))?;
+            self.say(&format!("Request completed, waiting for next request from: {client}"));
         }
     }
 
@@ -398,6 +385,7 @@ impl Server {
 
     /// The file that a request means, or why there is none for it.
     fn find(&self, request: &Request<'_>) -> io::Result<Answer> {
+        // Fill in start 5.2: look at the kind of file, then for the file; / is its index
         let Some(path) = target::file_path(request.target) else {
             return Answer::not_found(&self.root);
         };
@@ -412,9 +400,13 @@ impl Server {
         let Some(found) = self.root.find(&path)? else {
             return Answer::not_found(&self.root);
         };
-        let fresh = condition::is_fresh(request, found.modified);
-        let status = if fresh { Status::NotModified } else { Status::Ok };
+        let status = condition::status(request, found.modified);
+        if status == Status::PreconditionFailed {
+            return Ok(Answer::text(status, "the file is not as the request demands"));
+        }
         Ok(Answer::file(status, &path, found))
+        // Fill in instead: todo!("5.2: look for {}", request.target)
+        // Fill in end 5.2
     }
 
     fn serves(&self, extension: &OsStr) -> bool {
@@ -451,12 +443,11 @@ impl Server {
             }
             None => head.field("Connection", "close"),
         }
-        stream.write_all(&head.finish())?;
         if for_head || answer.status == Status::NotModified {
-            return Ok(0);
+            return stream.write_all(&head.finish()).map(|()| 0);
         }
         let length = answer.length();
-        answer.send_body(stream).map(|()| length)
+        answer.send(head, stream).map(|()| length)
     }
 
     fn log(&self, exchange: &Exchange<'_>) {
@@ -471,7 +462,9 @@ impl Server {
     }
 
     /// Prints whole lines at once, so that those of other threads do not get between.
-    fn say(&self, lines: &str) -> Result<(), Failure> {
-        if self.options.quiet { Ok(()) } else { terminal::say(lines) }
+    fn say(&self, lines: &str) {
+        if !self.options.quiet && terminal::say(lines).is_err() {
+            stop::begin(&self.connections); // Nobody reads our stdout any more.
+        }
     }
 }

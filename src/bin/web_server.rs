@@ -16,7 +16,7 @@ use std::time::Duration;
 use clap::Parser;
 use lab_http::arrival::{self, Arrival};
 use lab_http::files::Root;
-use lab_http::head::Request;
+use lab_http::head::{self, Request};
 use lab_http::response::{self, Answer, Status};
 use lab_http::{persistence, target};
 use socket_lab::cli::{self, Failure};
@@ -139,7 +139,7 @@ fn converse(
     timeout: Duration,
 ) -> Result<Asked, Trouble> {
     terminal::say(&format!("Connected to {client}"))?;
-    response::limit_stalling(stream)?;
+    response::limit_waiting(stream)?;
     let mut received = Vec::new();
     let arrival = arrival::read_head(stream, &mut received, timeout)?;
     if received.is_empty() && arrival == Arrival::BrokenOff {
@@ -165,7 +165,7 @@ fn converse(
         }
         Err(refusal) => refusal,
     };
-    send(stream, answer, head.starts_with(b"HEAD "))?;
+    send(stream, answer, head::asks_for_head(head))?;
     if received.is_empty() {
         return Ok(Asked::Nothing);
     }
@@ -202,6 +202,5 @@ fn send(mut stream: &TcpStream, answer: Answer, for_head: bool) -> io::Result<()
     let mut head = answer.head();
     // The client need not wait for more behind this answer (RFC 9112 §9.6).
     head.field("Connection", "close");
-    stream.write_all(&head.finish())?;
-    if for_head { Ok(()) } else { answer.send_body(stream) }
+    if for_head { stream.write_all(&head.finish()) } else { answer.send(head, stream) }
 }

@@ -4,26 +4,57 @@
 use std::time::{Duration, SystemTime};
 
 use crate::head::Request;
+use crate::response::Status;
 
-/// Whether the client's copy is as new as the file, so that 304 will do.
-///
-/// HTTP dates have whole seconds, so the file's fraction of a second does not count. A date
-/// that cannot be read is as good as none (RFC 9110 §13.1.3).
-pub fn is_fresh(request: &Request<'_>, modified: Option<SystemTime>) -> bool {
-    // It would count more than a date (§13.1.3), and no tag can match: we give none out.
-    if request.fields.get("If-None-Match").is_some() {
-        return false;
-    }
-    let date =
-        request.fields.get("If-Modified-Since").and_then(|date| str::from_utf8(date).ok());
-    // All three forms of a date are read (§5.6.7).
-    let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
-    match (date, modified) {
-        (Some(date), Some(modified)) => whole_seconds(modified) <= date,
-        _ => false,
+/// The status for a file that is there: 200, or what the request's conditions make of it
+/// (RFC 9110 §13.2.2).
+pub fn status(request: &Request<'_>, modified: Option<SystemTime>) -> Status {
+    if !is_as_demanded(request, modified) {
+        Status::PreconditionFailed
+    } else if is_fresh(request, modified) {
+        Status::NotModified
+    } else {
+        Status::Ok
     }
 }
 
+/// Whether the client's copy is as new as the file, so that 304 will do.
+fn is_fresh(request: &Request<'_>, modified: Option<SystemTime>) -> bool {
+    // Fill in start 6.3: compare the date that the client gives with that of the file
+    // An entity tag counts more than a date (§13.1.3). None can match, as we give none out,
+    // but `*` stands for any file that is there (§13.1.2).
+    if let Some(tags) = request.fields.get("If-None-Match") {
+        return tags == b"*";
+    }
+    match (date(request, "If-Modified-Since"), modified) {
+        (Some(date), Some(modified)) => whole_seconds(modified) <= date,
+        _ => false,
+    }
+    // Fill in instead: false
+    // Fill in end 6.3
+}
+
+/// Whether the file is the one that the client means: otherwise it asks for nothing to be
+/// done (§13.1.1, §13.1.4).
+fn is_as_demanded(request: &Request<'_>, modified: Option<SystemTime>) -> bool {
+    if let Some(tags) = request.fields.get("If-Match") {
+        return tags == b"*";
+    }
+    match (date(request, "If-Unmodified-Since"), modified) {
+        (Some(date), Some(modified)) => whole_seconds(modified) <= date,
+        _ => true,
+    }
+}
+
+/// The date in that field, in any of the three forms (§5.6.7). One that cannot be read, or
+/// stands beside another, is as good as none (§13.1.3).
+fn date(request: &Request<'_>, name: &str) -> Option<SystemTime> {
+    let mut values = request.fields.all(name);
+    let (Some(date), None) = (values.next(), values.next()) else { return None };
+    httpdate::parse_http_date(str::from_utf8(date).ok()?).ok()
+}
+
+/// HTTP dates have no fractions of a second.
 fn whole_seconds(time: SystemTime) -> SystemTime {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
@@ -37,10 +68,14 @@ mod tests {
     /// Sun, 06 Nov 1994 08:49:37 GMT, and a bit.
     const MODIFIED: Duration = Duration::from_millis(784_111_777_900);
 
-    fn fresh(fields: &str) -> bool {
+    fn status_with(fields: &str) -> Status {
         let head = format!("GET / HTTP/1.1\r\n{fields}\r\n");
         let request = parse_request(head.as_bytes()).expect("a request");
-        is_fresh(&request, Some(SystemTime::UNIX_EPOCH + MODIFIED))
+        status(&request, Some(SystemTime::UNIX_EPOCH + MODIFIED))
+    }
+
+    fn fresh(fields: &str) -> bool {
+        status_with(fields) == Status::NotModified
     }
 
     #[test]
@@ -64,5 +99,28 @@ mod tests {
     fn an_entity_tag_counts_more_than_a_date() {
         let date = "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
         assert!(!fresh(&format!("{date}If-None-Match: \"x\"\r\n")));
+        assert!(fresh("If-None-Match: *\r\n"));
+    }
+
+    #[test]
+    fn of_two_dates_none_counts() {
+        let date = "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+        assert!(fresh(date));
+        assert!(!fresh(&format!("{date}{date}")));
+    }
+
+    #[test]
+    fn a_file_may_be_demanded_as_it_was() {
+        for (fields, status) in [
+            ("If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT", Status::Ok),
+            ("If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT", Status::PreconditionFailed),
+            ("If-Unmodified-Since: yesterday", Status::Ok),
+            ("If-Match: *", Status::Ok),
+            ("If-Match: \"x\"", Status::PreconditionFailed),
+            ("If-Match: *\r\nIf-None-Match: *", Status::NotModified),
+            ("If-Match: \"x\"\r\nIf-None-Match: *", Status::PreconditionFailed),
+        ] {
+            assert_eq!(status_with(&format!("{fields}\r\n")), status, "{fields}");
+        }
     }
 }

@@ -72,6 +72,12 @@ pub fn head_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// Whether the request that begins here, be it one that can be read or not, has the method
+/// HEAD, whose answer has no body (RFC 9110 §9.3.2).
+pub fn asks_for_head(bytes: &[u8]) -> bool {
+    bytes[skip_empty_line(bytes)..].starts_with(b"HEAD ")
+}
+
 /// Reads a request head, as long as [`head_length`] says.
 ///
 /// # Errors
@@ -389,6 +395,16 @@ mod tests {
         assert_eq!(request.fields.get("host"), Some(&b"localhost"[..]));
         assert_eq!(request.fields.get("Accept"), Some(&b"*/*"[..]));
         assert_eq!(request.fields.get("Cookie"), None);
+    }
+
+    #[test]
+    fn a_request_for_a_head_may_be_malformed_or_behind_an_empty_line() {
+        for bytes in ["HEAD / HTTP/1.1\r\n\r\n", "\r\nHEAD / HTTP/1.1", "\nHEAD  "] {
+            assert!(asks_for_head(bytes.as_bytes()), "{bytes:?}");
+        }
+        for bytes in ["GET / HTTP/1.1\r\n\r\n", "HEADER / HTTP/1.1", "head /", "\n\nHEAD /"] {
+            assert!(!asks_for_head(bytes.as_bytes()), "{bytes:?}");
+        }
     }
 
     #[test]

@@ -8,16 +8,18 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use clap::ValueEnum;
+
 use crate::head::Request;
 use crate::response::Status;
 use crate::target;
 
 /// How an exchange is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Two lines, one for the request and one for the response.
+    /// Two lines for each exchange
     Lab,
-    /// One line in the NCSA combined format, which log analysers read.
+    /// One line in the NCSA combined format, which log analysers read
     Combined,
 }
 
@@ -86,6 +88,7 @@ impl Log {
 impl Exchange<'_> {
     /// As in `[Client request from (localhost, 127.0.0.1)][Connection: keep-alive]…`.
     fn lab(&self) -> String {
+        // Fill in start 6.4: write down the request and the response, a line for each
         let client = self.client;
         let name =
             if client.is_loopback() { "localhost".to_owned() } else { client.to_string() };
@@ -105,6 +108,8 @@ impl Exchange<'_> {
             httpdate::fmt_http_date(self.answered),
             said(self.kept),
         )
+        // Fill in instead: String::new()
+        // Fill in end 6.4
     }
 
     /// As in `127.0.0.1 - - [05/Apr/2024:13:33:33 +0000] "GET / HTTP/1.1" 200 905 "-" "curl"`.

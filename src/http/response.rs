@@ -1,7 +1,7 @@
 //! Responses: a status line, fields, and a body that is a file or a few words.
 
 use std::fmt::{Display, Write as _};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -28,11 +28,15 @@ const SEND_BUFFER: usize = 256 * 1024;
 /// How much of a file is read and written at a time, in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// Lets no client keep an answer waiting for ever.
+/// Lets nothing keep an answer waiting: for ever if the client does not read it, and not for
+/// a moment otherwise.
 ///
 /// # Errors
 /// The client has gone already.
-pub fn limit_stalling(stream: &TcpStream) -> io::Result<()> {
+pub fn limit_waiting(stream: &TcpStream) -> io::Result<()> {
+    // Nagle's algorithm keeps a small segment back until the one before is acknowledged (RFC
+    // 9293 §3.7.4), for which many a client takes its time (delayed ACK): 40 ms and more.
+    stream.set_nodelay(true)?;
     SockRef::from(stream).set_send_buffer_size(SEND_BUFFER)?;
     stream.set_write_timeout(Some(STALLED))
 }
@@ -50,6 +54,8 @@ pub enum Status {
     NotFound,
     /// 408
     RequestTimeout,
+    /// 412
+    PreconditionFailed,
     /// 431
     RequestHeaderFieldsTooLarge,
     /// 503
@@ -72,6 +78,7 @@ impl Status {
             Self::BadRequest => "400 Bad Request",
             Self::NotFound => "404 Not Found",
             Self::RequestTimeout => "408 Request Timeout",
+            Self::PreconditionFailed => "412 Precondition Failed",
             Self::RequestHeaderFieldsTooLarge => "431 Request Header Fields Too Large",
             Self::ServiceUnavailable => "503 Service Unavailable",
             Self::HttpVersionNotSupported => "505 HTTP Version Not Supported",
@@ -143,22 +150,32 @@ impl Answer {
         head
     }
 
-    /// Sends the body.
+    /// Sends the head, and the body behind it.
     ///
     /// # Errors
     /// The client takes no more, the file cannot be read, or it has become shorter than it
     /// was: what was announced as the length is then not true any more.
-    pub fn send_body(self, mut stream: &TcpStream) -> io::Result<()> {
-        let length = self.length();
-        match self.body {
-            Body::Text(text) => stream.write_all(text.as_bytes()),
-            Body::File(found) => {
-                // Not a byte more than announced, even if the file has grown meanwhile.
-                let mut bytes = BufReader::with_capacity(PIECE, found.file.take(length));
-                let sent = io::copy(&mut bytes, &mut stream)?;
-                if sent == length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    pub fn send(self, head: Head, mut stream: &TcpStream) -> io::Result<()> {
+        let mut piece = head.finish();
+        let found = match self.body {
+            Body::Text(text) => {
+                piece.extend_from_slice(text.as_bytes());
+                return stream.write_all(&piece);
             }
+            Body::File(found) => found,
+        };
+        // Not a byte more than announced, even if the file has grown meanwhile.
+        let mut bytes = found.file.take(found.length);
+        // The head goes out with the beginning of the file: one write, one segment.
+        while bytes.limit() > 0 {
+            let room = PIECE.saturating_sub(piece.len()) as u64;
+            if bytes.by_ref().take(room).read_to_end(&mut piece)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            stream.write_all(&piece)?;
+            piece.clear();
         }
+        stream.write_all(&piece)
     }
 }
 
