@@ -1,30 +1,35 @@
 //! Lab 5: a web server that serves many clients at once. The checks of
 //! `threaded_web_server`; what it promises is in `labs/5-threaded-web-server/README.md`.
 
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use support::crowd::at_once;
 use support::first::First;
 use support::http::{Kept, answer_to_the_end, ask, get};
 use support::manners::{self, Over, ServerProgram};
-use support::program::{Launch, ReadyLine, Server};
-use support::site::{HELLO, NOT_FOUND_PAGE, Site};
+use support::program::ReadyLine;
+use support::serving::WebServer;
+use support::site::{HELLO, Site};
 use support::tcp::Peer;
 use support::{PATIENCE, Seen, bytes, handout, promise, seed};
 
-static SERVER: ServerProgram = ServerProgram {
-    name: "threaded_web_server",
-    ready: ReadyLine::RUNNING,
-    default_port: 8080,
-    over: Over::Tcp,
-    first: First::new(
-        "threaded_web_server",
-        "the_server_says_where_it_runs_and_serves_a_file",
-        server_says_where_it_runs_and_serves_a_file,
-    ),
+static SERVER: WebServer = WebServer {
+    program: ServerProgram {
+        name: "threaded_web_server",
+        always: &["--no-log"],
+        ready: ReadyLine::RUNNING,
+        default_port: 8080,
+        over: Over::Tcp,
+        first: First::new(
+            "threaded_web_server",
+            "the_server_says_where_it_runs_and_serves_a_file",
+            server_says_where_it_runs_and_serves_a_file,
+        ),
+    },
+    head_timeout: "--keep-alive-timeout",
 };
 
 #[test]
@@ -33,15 +38,7 @@ fn the_server_says_where_it_runs_and_serves_a_file() {
 }
 
 fn server_says_where_it_runs_and_serves_a_file() {
-    let promise =
-        promise("GET of a file gets 200 OK, Content-Length, and the file's exact bytes")
-            .cause(&[Seen::Nothing], "the request ended with an empty line: answer now")
-            .cause(&[Seen::Closed, Seen::Reset], "the connection ended without an answer")
-            .read(handout::SERVED);
-    let site = Site::new();
-    let server = serve_first(&site, &[]);
-    let answer = ask(&server, &get("/HelloWorld.html"), &promise);
-    answer.status("200 OK", &promise).body(HELLO, &promise);
+    SERVER.a_file_is_served();
 }
 
 // Many at once
@@ -58,7 +55,7 @@ fn a_client_in_the_middle_of_its_request_delays_nobody() {
     )
     .read(handout::THREADS);
     let site = Site::new();
-    let server = serve(&site, &[]);
+    let server = SERVER.serve(&site, &[]);
     let request = get("/HelloWorld.html");
     let mut first = server.connect(&promise);
     first.send(&request[..20], &promise);
@@ -81,7 +78,7 @@ fn two_hundred_clients_in_mid_request_delay_nobody() {
         )
         .read(handout::THREADS);
     let site = Site::new();
-    let server = serve(&site, &[]);
+    let server = SERVER.serve(&site, &[]);
     let request = get("/HelloWorld.html");
     let mut waiting: Vec<Peer> = (0..200)
         .map(|_| {
@@ -109,7 +106,7 @@ fn clients_that_say_nothing_or_read_nothing_delay_nobody() {
     .read(handout::THREADS);
     let site = Site::new();
     site.file("large.txt", &vec![b'x'; 32 << 20]);
-    let server = serve(&site, &[]);
+    let server = SERVER.serve(&site, &[]);
     let silent: Vec<Peer> = (0..50).map(|_| server.connect(&promise)).collect();
     let deaf: Vec<Peer> = (0..20)
         .map(|_| {
@@ -139,7 +136,7 @@ fn many_clients_at_once_each_get_their_own_file() {
     for (number, contents) in files.iter().enumerate() {
         site.file(&format!("{number}.txt"), contents);
     }
-    let server = serve(&site, &[]);
+    let server = SERVER.serve(&site, &[]);
     let mut clients: Vec<Peer> = files.iter().map(|_| server.connect(&promise)).collect();
     for (number, client) in clients.iter_mut().enumerate() {
         client.send(&get(&format!("/{number}.txt")), &promise);
@@ -158,7 +155,7 @@ fn the_console_tells_of_each_connection() {
         .cause(&[Seen::Stdout], "the lines go to stdout, at once")
         .read(handout::CONSOLE);
     let site = Site::new();
-    let server = serve(&site, &[]);
+    let server = SERVER.serve(&site, &[]);
     let mut client = server.connect(&promise);
     let from = client.address();
     client.send(
@@ -193,23 +190,17 @@ fn the_lines_of_clients_are_never_mixed() {
         .cause(&[Seen::Stdout], "print what belongs together with one call, under one lock")
         .read(handout::CONSOLE);
     let site = Site::new();
-    let server = serve(&site, &[]);
+    let server = SERVER.serve(&site, &[]);
     let address = server.address;
-    thread::scope(|scope| {
-        for client in 0..40 {
-            let promise = &promise;
-            let work = thread::Builder::new().spawn_scoped(scope, move || {
-                let mut from = HashMap::new();
-                for request in 0..5 {
-                    let mut peer = Peer::connect(address, promise);
-                    from.insert(request, peer.address());
-                    let mark = format!("client-{client}-request-{request}");
-                    let head = format!("GET /HelloWorld.html HTTP/1.1\r\nHost: {mark}\r\nX-Mark: {mark}\r\nX-Again: {mark}\r\n\r\n");
-                    peer.send(head.as_bytes(), promise);
-                    answer_to_the_end(&mut peer, PATIENCE, promise).status("200", promise);
-                }
-            });
-            work.expect("a thread for a client");
+    at_once(40, |client| {
+        for request in 0..5 {
+            let mut peer = Peer::connect(address, &promise);
+            let mark = format!("client-{client}-request-{request}");
+            let head = format!(
+                "GET /HelloWorld.html HTTP/1.1\r\nHost: {mark}\r\nX-Mark: {mark}\r\nX-Again: {mark}\r\n\r\n"
+            );
+            peer.send(head.as_bytes(), &promise);
+            answer_to_the_end(&mut peer, PATIENCE, &promise).status("200", &promise);
         }
     });
     server.running.signal(Signal::SIGTERM);
@@ -254,11 +245,23 @@ fn the_lines_of_clients_are_never_mixed() {
 }
 
 #[test]
+fn what_clients_send_cannot_drive_the_terminal() {
+    let promise = promise("the answer to a request with control characters comes");
+    manners::clients_cannot_drive_its_terminal(&SERVER.program, |server, bytes| {
+        let target = [b"GET /", bytes, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+        let field = [b"GET / HTTP/1.1\r\nHost: a\r\nX: ", bytes, b"\r\n\r\n"].concat();
+        for request in [target, field] {
+            ask(server, &request, &promise);
+        }
+    });
+}
+
+#[test]
 fn quiet_leaves_the_ready_line() {
     let promise = promise("with --quiet the ready line is all that stands on stdout")
         .read(handout::CONSOLE);
     let site = Site::new();
-    let server = serve(&site, &["--quiet"]);
+    let server = SERVER.serve(&site, &["--quiet"]);
     ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
     let ready =
         format!("Server is running on host/port: {}/{}\n", server.host(), server.port());
@@ -273,7 +276,7 @@ fn slash_is_the_index() {
     let promise = promise("/ is answered with index.html").read(handout::SERVED);
     let site = Site::new();
     site.file("index.html", b"the index");
-    let server = serve(&site, &[]);
+    let server = SERVER.serve(&site, &[]);
     for target in ["/", "/index.html", "/?a=b", "http://localhost/", "http://localhost"] {
         let answer = ask(&server, &get(target), &promise);
         answer.status("200", &promise).body(b"the index", &promise);
@@ -292,7 +295,7 @@ fn only_some_kinds_of_files_are_served() {
     ] {
         site.file(name, b"contents");
     }
-    let server = serve(&site, &[]);
+    let server = SERVER.serve(&site, &[]);
     for name in ["a.txt", "b.TXT", "c.html", "d.png", "e.jpg", "f.jpeg", "g.JPeG"] {
         let answer = ask(&server, &get(&format!("/{name}")), &promise);
         answer.status("200", &promise).body(b"contents", &promise);
@@ -300,7 +303,7 @@ fn only_some_kinds_of_files_are_served() {
     for name in ["h.css", "i.js", "j.pdf", "nowhere.pdf"] {
         ask(&server, &get(&format!("/{name}")), &promise).status("400 Bad Request", &promise);
     }
-    let server = serve(&site, &["--allow", "css,js"]);
+    let server = SERVER.serve(&site, &["--allow", "css,js"]);
     for (name, status) in
         [("h.css", "200"), ("i.js", "200"), ("a.txt", "200"), ("j.pdf", "400")]
     {
@@ -309,15 +312,120 @@ fn only_some_kinds_of_files_are_served() {
 }
 
 #[test]
+fn a_file_comes_with_its_exact_bytes() {
+    SERVER.a_file_comes_with_its_exact_bytes();
+}
+
+#[test]
+fn a_file_of_100_mebibytes_comes_whole() {
+    SERVER.a_file_of_100_mebibytes_comes_whole();
+}
+
+#[test]
+fn a_client_that_reads_slowly_gets_all() {
+    SERVER.a_client_that_reads_slowly_gets_all();
+}
+
+#[test]
+fn the_head_tells_what_the_body_is() {
+    SERVER.the_head_tells_what_the_body_is();
+}
+
+#[test]
+fn head_gets_the_same_without_the_body() {
+    SERVER.head_gets_the_same_without_the_body();
+}
+
+#[test]
 fn what_is_not_there_gets_the_page_for_it() {
-    let promise = promise("what is not there gets 404 with filenotfound.html as its body")
-        .read(handout::SERVED);
-    let site = Site::new();
-    let server = serve(&site, &[]);
-    for target in ["/nowhere.html", "/", "/no/such.txt"] {
-        let answer = ask(&server, &get(target), &promise);
-        answer.status("404 Not Found", &promise).body(NOT_FOUND_PAGE, &promise);
-    }
+    SERVER.what_is_not_there_gets_the_page_for_it(&["/"]);
+}
+
+#[test]
+fn without_that_page_a_few_words_do() {
+    SERVER.without_that_page_a_few_words_do();
+}
+
+#[test]
+fn a_file_that_changes_is_served_as_it_is() {
+    SERVER.a_file_that_changes_is_served_as_it_is();
+}
+
+#[test]
+fn there_is_no_way_out_of_the_root() {
+    SERVER.there_is_no_way_out_of_the_root();
+}
+
+#[test]
+fn a_link_within_the_root_is_served() {
+    SERVER.a_link_within_the_root_is_served();
+}
+
+#[test]
+fn a_named_pipe_does_not_stop_the_server() {
+    SERVER.a_named_pipe_does_not_stop_the_server();
+}
+
+// How a request may come, as in lab 3
+
+#[test]
+fn a_request_may_come_in_any_pieces() {
+    SERVER.a_request_may_come_in_any_pieces();
+}
+
+#[test]
+fn a_bare_line_feed_ends_a_line_too() {
+    SERVER.a_bare_line_feed_ends_a_line_too();
+}
+
+#[test]
+fn a_target_may_have_a_query_and_escapes() {
+    SERVER.a_target_may_have_a_query_and_escapes();
+}
+
+#[test]
+fn what_is_no_request_is_told_why() {
+    SERVER.what_is_no_request_is_told_why();
+}
+
+#[test]
+fn different_mistakes_are_told_in_different_words() {
+    SERVER.different_mistakes_are_told_in_different_words();
+}
+
+#[test]
+fn nothing_that_is_sent_crashes_the_server() {
+    SERVER.nothing_that_is_sent_crashes_the_server();
+}
+
+#[test]
+fn another_version_of_http_is_refused() {
+    SERVER.another_version_of_http_is_refused();
+}
+
+#[test]
+fn a_head_without_end_is_given_up_with_an_explanation() {
+    SERVER.a_head_without_end_is_given_up_with_an_explanation();
+}
+
+#[test]
+fn a_client_that_drips_is_given_up_too() {
+    SERVER.a_client_that_drips_is_given_up_too();
+}
+
+#[test]
+fn a_head_that_is_broken_off_is_a_bad_request() {
+    SERVER.a_head_that_is_broken_off_is_a_bad_request();
+}
+
+#[test]
+fn a_head_may_be_long_but_not_too_long() {
+    SERVER.a_head_may_be_long_but_not_too_long();
+}
+
+#[test]
+fn clients_that_leave_or_reset_change_nothing() {
+    SERVER.clients_that_leave_or_reset_change_nothing();
 }
 
 // Limits
@@ -330,7 +438,7 @@ fn one_connection_too_many_gets_503() {
         .cause(&[Seen::Closed, Seen::Reset], "an answer is due before the connection is closed")
         .read(handout::LIMITS);
     let site = Site::new();
-    let server = serve(&site, &["--max-connections", "3"]);
+    let server = SERVER.serve(&site, &["--max-connections", "3"]);
     let mut open: Vec<Kept> = (0..3).map(|_| Kept::connect(&server, &promise)).collect();
     let kept = b"GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n";
     for client in &mut open {
@@ -372,10 +480,9 @@ fn the_next_free_port_is_taken() {
     .cause(&[Seen::Stderr], "say on stderr that the port was taken")
     .read(handout::CONSOLE);
     let site = Site::new();
-    let first = serve(&site, &[]);
-    let arguments = ["--root", &site.root(), "--no-log", &first.port()];
-    let second =
-        Launch::new("threaded_web_server", &arguments).start().ready(ReadyLine::RUNNING);
+    let first = SERVER.serve(&site, &[]);
+    let arguments = ["--root", &site.root(), &first.port()];
+    let second = SERVER.program.launch(&arguments).start().ready(ReadyLine::RUNNING);
     if second.address.port() <= first.address.port() {
         promise.broken(Seen::Stdout, format!("it took {}", second.address));
     }
@@ -394,9 +501,9 @@ fn a_strict_port_is_this_one_or_none() {
         .cause(&[Seen::StillOpen], "no other port will do")
         .read(handout::CONSOLE);
     let site = Site::new();
-    let first = serve(&site, &[]);
-    let arguments = ["--root", &site.root(), "--no-log", "--strict-port", &first.port()];
-    let end = Launch::new("threaded_web_server", &arguments).start().ended(&promise);
+    let first = SERVER.serve(&site, &[]);
+    let arguments = ["--root", &site.root(), "--strict-port", &first.port()];
+    let end = SERVER.program.launch(&arguments).start().ended(&promise);
     end.status(1, &promise).says(&["error: ", "Address already in use", "hint: "], &promise);
     manners::no_crash_shown(&end, &promise);
 }
@@ -407,10 +514,8 @@ fn the_server_takes_port_8080_unless_told() {
         "without arguments the server takes 127.0.0.1/8080, or the next port that is free",
     )
     .read(handout::CONSOLE);
-    SERVER.first.must_pass();
     let _lock = manners::alone_with_the_default_port();
-    let server =
-        Launch::new("threaded_web_server", &["--no-log"]).start().ready(ReadyLine::RUNNING);
+    let server = SERVER.program.launch(&[]).start().ready(ReadyLine::RUNNING);
     let expected = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8080);
     let (ip, port) = (server.address.ip(), server.address.port());
     let taken = || (8080..port).all(|port| TcpListener::bind((ip, port)).is_err());
@@ -419,14 +524,99 @@ fn the_server_takes_port_8080_unless_told() {
     }
 }
 
-// What several checks do
+// Like every program
 
-/// Serves a site, if the server passes its first check.
-fn serve(site: &Site, more: &[&str]) -> Server {
-    SERVER.first.must_pass();
-    serve_first(site, more)
+#[test]
+fn a_root_that_is_not_there_is_an_error_before_listening() {
+    SERVER.a_root_that_is_not_there_is_an_error_before_listening();
 }
 
-fn serve_first(site: &Site, more: &[&str]) -> Server {
-    SERVER.start_first(&[&["--root", &site.root(), "--no-log"], more].concat())
+#[test]
+fn the_server_works_over_ipv6() {
+    SERVER.the_server_works_over_ipv6();
+}
+
+#[test]
+fn the_server_can_be_opened_to_all_addresses() {
+    SERVER.the_server_can_be_opened_to_all_addresses();
+}
+
+#[test]
+fn an_answer_under_way_is_finished() {
+    SERVER.an_answer_under_way_is_finished();
+}
+
+#[test]
+fn a_client_that_does_not_read_cannot_hold_up_the_end() {
+    SERVER.a_client_that_does_not_read_cannot_hold_up_the_end();
+}
+
+#[test]
+fn only_this_machine_can_reach_the_server_unless_told() {
+    manners::only_this_machine_can_reach_it(&SERVER.program);
+}
+
+#[test]
+fn an_address_of_another_machine_is_an_error_of_the_server() {
+    manners::a_foreign_address_is_an_error(&SERVER.program);
+}
+
+#[test]
+fn a_closed_stdout_ends_the_server_quietly() {
+    manners::a_closed_stdout_ends_a_server_quietly(&SERVER.program);
+}
+
+#[test]
+fn ctrl_c_ends_the_server_with_status_0() {
+    SERVER.a_signal_ends_it(Signal::SIGINT);
+}
+
+#[test]
+fn sigterm_ends_the_server_with_status_0() {
+    SERVER.a_signal_ends_it(Signal::SIGTERM);
+}
+
+#[test]
+fn the_server_tells_its_version() {
+    manners::version_is_told("threaded_web_server");
+}
+
+#[test]
+fn the_server_explains_its_options() {
+    manners::help_describes_every_option(
+        "threaded_web_server",
+        &[
+            "port",
+            "--host",
+            "--strict-port",
+            "--root",
+            "--allow",
+            "--keep-alive-timeout",
+            "--max-requests",
+            "--persistent",
+            "--max-connections",
+            "--log",
+            "--log-format",
+            "--no-log",
+            "--quiet",
+        ],
+    );
+}
+
+#[test]
+fn the_server_refuses_wrong_arguments() {
+    manners::wrong_arguments_are_refused(
+        "threaded_web_server",
+        &[
+            &["eighty"],
+            &["65536"],
+            &["--no-such-option"],
+            &["--keep-alive-timeout", "soon", "0"],
+            &["--keep-alive-timeout", "-1", "0"],
+            &["--max-requests", "many", "0"],
+            &["--max-connections", "many", "0"],
+            &["--log-format", "xml", "0"],
+            &["0", "extra"],
+        ],
+    );
 }

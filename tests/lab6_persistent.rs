@@ -8,15 +8,17 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::Signal;
+use support::crowd::at_once;
 use support::first::First;
 use support::http::{Answer, Kept, ask, get};
 use support::manners::{Over, ServerProgram};
 use support::program::{ReadyLine, Server};
 use support::site::{HELLO, NOT_FOUND_PAGE, Site};
-use support::{PATIENCE, Promise, Seen, bytes, handout, promise};
+use support::{PATIENCE, Promise, Seen, bytes, handout, manners, promise};
 
 static SERVER: ServerProgram = ServerProgram {
     name: "threaded_web_server",
+    always: &[],
     ready: ReadyLine::RUNNING,
     default_port: 8080,
     over: Over::Tcp,
@@ -214,6 +216,19 @@ fn a_client_that_drips_is_given_up() {
 }
 
 #[test]
+fn idle_connections_do_not_hold_up_the_end() {
+    let promise = manners::stops_in_good_order(&SERVER, Signal::SIGTERM);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &["--keep-alive-timeout", "60"]);
+    let mut idle: Vec<Kept> = (0..20).map(|_| Kept::connect(&server, &promise)).collect();
+    for client in &mut idle {
+        client.ask(&kept("GET", "/HelloWorld.html"), &promise).status("200", &promise);
+    }
+    server.running.signal(Signal::SIGTERM);
+    server.running.ended(&promise).status(0, &promise);
+}
+
+#[test]
 fn the_console_tells_each_step() {
     let promise = promise("behind each answer on a connection that goes on the console says `Request completed, waiting for next request from: ADDR:PORT`")
         .read(handout::KEEP_ALIVE);
@@ -273,6 +288,7 @@ fn pipelined_requests_are_answered_in_order() {
     for _ in 0..2 {
         client.answer(true, &promise).status("200", &promise);
     }
+    client.expect_open(Duration::from_millis(100), &promise);
 }
 
 #[test]
@@ -622,18 +638,11 @@ fn fifty_clients_at_once_do_not_mix_their_lines() {
     }
     let (server, log) = serve(&site, &[]);
     let address = server.address;
-    thread::scope(|scope| {
-        for client in 0..50 {
-            let promise = &promise;
-            let work = thread::Builder::new().spawn_scoped(scope, move || {
-                let mut connection = Kept::at(address, promise);
-                for _ in 0..10 {
-                    connection
-                        .ask(&kept("GET", &format!("/{client}.txt")), promise)
-                        .status("200", promise);
-                }
-            });
-            work.expect("a thread for a client");
+    at_once(50, |client| {
+        let mut connection = Kept::at(address, &promise);
+        for _ in 0..10 {
+            let request = kept("GET", &format!("/{client}.txt"));
+            connection.ask(&request, &promise).status("200", &promise);
         }
     });
     let lines = log.lines(1000, &promise);

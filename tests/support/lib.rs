@@ -11,6 +11,8 @@
 //! - [`first`]: the check that a program must pass before its others say anything;
 //! - [`manners`]: the checks of what every program of the kit promises;
 //! - [`asking`]: the checks of what the clients of labs 1 and 2 promise alike;
+//! - [`serving`]: the checks of what the web servers of labs 3 and 5 promise alike;
+//! - [`crowd`]: many clients at once;
 //! - [`bytes`], [`processes`], [`sockets`], [`seed`], [`handout`]: what the others need.
 //!
 //! Every check runs on a thread of its own and has one record, kept by that thread.
@@ -19,6 +21,7 @@
 
 pub mod asking;
 pub mod bytes;
+pub mod crowd;
 pub mod executables;
 pub mod first;
 pub mod handout;
@@ -28,6 +31,7 @@ pub mod processes;
 pub mod program;
 pub mod record;
 pub mod seed;
+pub mod serving;
 pub mod site;
 pub mod sockets;
 pub mod story;

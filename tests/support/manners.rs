@@ -18,6 +18,8 @@ use nix::sys::signal::Signal;
 pub struct ServerProgram {
     /// Its name.
     pub name: &'static str,
+    /// Options that it is always started with.
+    pub always: &'static [&'static str],
     /// Its ready line.
     pub ready: ReadyLine,
     /// The port it takes when none is given.
@@ -47,8 +49,13 @@ impl ServerProgram {
     /// Starts it on a free port, for its first check.
     pub fn start_first(&self, more: &[&str]) -> Server {
         // The options first: not every program takes them anywhere.
-        let arguments: Vec<&str> = [more, &["0"]].concat();
-        server(self.name, &arguments, self.ready)
+        server(self.name, &[self.always, more, &["0"]].concat(), self.ready)
+    }
+
+    /// It with these arguments, the options first, if it passes its first check.
+    pub fn launch(&self, arguments: &[&str]) -> Launch {
+        self.first.must_pass();
+        Launch::new(self.name, &[self.always, arguments].concat())
     }
 }
 
@@ -153,7 +160,7 @@ pub fn a_taken_port_is_an_error(program: &ServerProgram) {
     )
     .try_it(format!("cargo run --bin {} -- {}", program.name, first.port()))
     .read(handout::EVERY_PROGRAM);
-    let second = Launch::new(program.name, &[&first.port()]).start().ended(&promise);
+    let second = program.launch(&[&first.port()]).start().ended(&promise);
     let says = ["error: ", "Address already in use", "hint: "];
     not_ready(&second, program, &promise);
     second.status(1, &promise).says(&says, &promise);
@@ -163,14 +170,13 @@ pub fn a_taken_port_is_an_error(program: &ServerProgram) {
 /// Without arguments a server takes its default port on 127.0.0.1, or says that it is
 /// taken.
 pub fn defaults_are_loopback_and_the_labs_port(program: &ServerProgram) {
-    program.first.must_pass();
     let expected = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), program.default_port);
     let promise = promise(format!("`{}` without arguments takes {expected}", program.name))
         .try_it(format!("cargo run --bin {}", program.name))
         .read(handout::EVERY_PROGRAM);
     let _lock = alone_with_the_default_port();
     for _ in 0..5 {
-        let running = Launch::new(program.name, &[]).start();
+        let running = program.launch(&[]).start();
         match running.ready_or_ended(program.ready) {
             Ok(server) if server.address == expected => return,
             Ok(server) => promise.broken(Seen::Stdout, format!("it took {}", server.address)),
@@ -266,11 +272,10 @@ pub fn a_foreign_address_is_an_error(program: &ServerProgram) {
     if !sockets::has_ipv6() {
         return;
     }
-    program.first.must_pass();
     let promise = promise("`--host ::2`, which no machine has, is an error, exit status 1")
         .cause(&[Seen::Stderr], "bind can fail: report why, and do not panic")
         .read(handout::EVERY_PROGRAM);
-    let end = Launch::new(program.name, &["--host", "::2", "0"]).start().ended(&promise);
+    let end = program.launch(&["--host", "::2", "0"]).start().ended(&promise);
     no_crash_shown(&end, &promise);
     not_ready(&end, program, &promise);
     end.status(1, &promise).says(&["error: "], &promise);
@@ -334,9 +339,8 @@ pub fn a_signal_ends_it(program: &ServerProgram, signal: Signal) {
 
 /// A server whose stdout nobody reads ends quietly when it comes to print.
 pub fn a_closed_stdout_ends_a_server_quietly(program: &ServerProgram) {
-    program.first.must_pass();
     let promise = quiet_end(program.name);
-    let end = Launch::new(program.name, &["0"]).stdout_closed().start().ended(&promise);
+    let end = program.launch(&["0"]).stdout_closed().start().ended(&promise);
     said_nothing_of_it(&end, &promise);
 }
 
