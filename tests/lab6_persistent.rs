@@ -24,22 +24,40 @@ static SERVER: ServerProgram = ServerProgram {
     over: Over::Tcp,
     first: First::new(
         "threaded_web_server",
-        "a_connection_is_kept_for_a_client_that_asks_for_it",
-        connection_is_kept_for_a_client_that_asks_for_it,
+        "each_answer_says_date_and_connection",
+        answers_say_date_and_connection,
     ),
 };
 
-/// The time of HelloWorld.html in the sites here: Sun, 06 Nov 1994 08:49:37 GMT.
+/// The time of HelloWorld.html in the sites here, in seconds since 1970 and as HTTP says it.
 const MODIFIED: u64 = 784_111_777;
+const MODIFIED_AT: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+#[test]
+fn each_answer_says_date_and_connection() {
+    answers_say_date_and_connection();
+}
+
+fn answers_say_date_and_connection() {
+    let promise = promise("each answer, be it 200, 404 or 400, says Date and Connection")
+        .read(handout::KEEP_ALIVE);
+    let site = Site::new();
+    let (server, _log) = serve_first(&site, &[]);
+    for (request, status) in [
+        (&get("/HelloWorld.html")[..], "200"),
+        (&get("/nowhere.html"), "404"),
+        (b"no request\r\n\r\n", "400"),
+    ] {
+        let answer = ask(&server, request, &promise);
+        answer.status(status, &promise).says("Connection", "close", &promise);
+        is_dated(&answer, &promise);
+    }
+}
 
 // Keeping the connection
 
 #[test]
 fn a_connection_is_kept_for_a_client_that_asks_for_it() {
-    connection_is_kept_for_a_client_that_asks_for_it();
-}
-
-fn connection_is_kept_for_a_client_that_asks_for_it() {
     let promise = promise(
         "a client that sends `Connection: keep-alive` gets it back, with `Keep-Alive: \
          timeout=15, max=100`, then max=99, on the same connection",
@@ -48,7 +66,7 @@ fn connection_is_kept_for_a_client_that_asks_for_it() {
     .cause(&[Seen::Other], "the fields name the seconds of idleness and the requests left")
     .read(handout::KEEP_ALIVE);
     let site = Site::new();
-    let (server, _log) = serve_first(&site, &[]);
+    let (server, _log) = serve(&site, &[]);
     let mut client = Kept::connect(&server, &promise);
     for left in [100, 99, 98] {
         let answer = client.ask(&kept("GET", "/HelloWorld.html"), &promise);
@@ -404,7 +422,7 @@ fn an_answer_says_when_its_file_was_changed() {
         let request = format!("{method} /HelloWorld.html HTTP/1.1\r\nHost: a\r\n\r\n");
         let answer = ask(&server, request.as_bytes(), &promise);
         answer.status("200", &promise);
-        answer.says("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT", &promise);
+        answer.says("Last-Modified", MODIFIED_AT, &promise);
         answer.says("Content-Length", &HELLO.len().to_string(), &promise);
         if !answer.field("Content-Type", &promise).starts_with("text/html") {
             promise.broken(
@@ -435,7 +453,6 @@ fn a_file_that_the_client_has_is_not_sent_again() {
             .read(handout::CONDITIONAL);
     let site = dated_site();
     let (server, _log) = serve(&site, &[]);
-    let mut client = Kept::connect(&server, &promise);
     for date in [
         "Sun, 06 Nov 1994 08:49:37 GMT",
         "Sunday, 06-Nov-94 08:49:37 GMT",
@@ -444,14 +461,38 @@ fn a_file_that_the_client_has_is_not_sent_again() {
         "Sat, 01 Jan 2050 00:00:00 GMT",
     ] {
         for method in ["GET", "HEAD"] {
-            let answer = client.ask(&conditional(method, date), &promise);
+            let answer = ask(&server, &conditional(method, date), &promise);
             answer.status("304 Not Modified", &promise);
-            answer.says("Connection", "keep-alive", &promise);
-            answer.says("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT", &promise);
+            if !answer.body.is_empty() {
+                let body = bytes::show(&answer.body, 40);
+                promise.broken(Seen::More, format!("a body came: {body}"));
+            }
+            answer.says("Last-Modified", MODIFIED_AT, &promise);
             answer.says("Content-Length", &HELLO.len().to_string(), &promise);
             answer.field("Content-Type", &promise);
             is_dated(&answer, &promise);
         }
+    }
+}
+
+#[test]
+fn what_was_not_modified_keeps_the_connection_too() {
+    let promise = promise(
+        "304 keeps the connection, and the next answer begins behind its head",
+    )
+    .cause(
+        &[Seen::Nothing, Seen::Closed],
+        "304 has no body, whatever its Content-Length says: the next request can follow",
+    )
+    .read(handout::CONDITIONAL);
+    let site = dated_site();
+    let (server, _log) = serve(&site, &[]);
+    let mut client = Kept::connect(&server, &promise);
+    let asked = format!("Connection: keep-alive\r\nIf-Modified-Since: {MODIFIED_AT}\r\n");
+    let again = format!("GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\n{asked}\r\n");
+    for _ in 0..3 {
+        let answer = client.ask(again.as_bytes(), &promise);
+        answer.status("304", &promise).says("Connection", "keep-alive", &promise);
     }
     client.expect_open(Duration::from_millis(100), &promise);
 }
@@ -465,7 +506,6 @@ fn an_old_copy_or_a_date_that_is_none_gets_the_file() {
     .read(handout::CONDITIONAL);
     let site = dated_site();
     let (server, _log) = serve(&site, &[]);
-    let mut client = Kept::connect(&server, &promise);
     for date in [
         "Sun, 06 Nov 1994 08:49:36 GMT",
         "Saturday, 05-Nov-94 08:49:37 GMT",
@@ -475,12 +515,12 @@ fn an_old_copy_or_a_date_that_is_none_gets_the_file() {
         "0",
         "",
     ] {
-        let answer = client.ask(&conditional("GET", date), &promise);
+        let answer = ask(&server, &conditional("GET", date), &promise);
         answer.status("200", &promise).body(HELLO, &promise);
     }
     // And what is not there is not "not modified".
-    let missing = b"GET /nowhere.html HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nIf-Modified-Since: Sat, 01 Jan 2050 00:00:00 GMT\r\n\r\n";
-    client.ask(missing, &promise).status("404", &promise).body(NOT_FOUND_PAGE, &promise);
+    let missing = b"GET /nowhere.html HTTP/1.1\r\nHost: a\r\nIf-Modified-Since: Sat, 01 Jan 2050 00:00:00 GMT\r\n\r\n";
+    ask(&server, missing, &promise).status("404", &promise).body(NOT_FOUND_PAGE, &promise);
 }
 
 #[test]
@@ -490,11 +530,10 @@ fn a_file_that_changes_is_sent_again() {
         .read(handout::CONDITIONAL);
     let site = dated_site();
     let (server, _log) = serve(&site, &[]);
-    let mut client = Kept::connect(&server, &promise);
-    let request = conditional("GET", "Sun, 06 Nov 1994 08:49:37 GMT");
-    client.ask(&request, &promise).status("304", &promise);
+    let request = conditional("GET", MODIFIED_AT);
+    ask(&server, &request, &promise).status("304", &promise);
     site.file("HelloWorld.html", b"changed");
-    client.ask(&request, &promise).status("200", &promise).body(b"changed", &promise);
+    ask(&server, &request, &promise).status("200", &promise).body(b"changed", &promise);
 }
 
 // The log
@@ -512,20 +551,18 @@ fn the_log_has_two_lines_for_each_exchange() {
     let site = Site::new();
     site.file("index.html", b"index");
     let (server, log) = serve(&site, &[]);
-    let mut client = Kept::connect(&server, &promise);
-    client.ask(&kept("HEAD", "/"), &promise);
-    client.ask(&kept("GET", "/nowhere.html"), &promise);
-    client.ask(b"GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\n\r\n", &promise);
-    client.expect_end(PATIENCE, &promise);
-    ask(&server, b"no request\r\n\r\n", &promise);
-    let lines = log.lines(8, &promise);
-    let mut lines = lines.iter();
-    for (connection, method, file, status, kept) in [
-        ("keep-alive", "HEAD", "/index.html", "200 OK", "keep-alive"),
-        ("keep-alive", "GET", "/nowhere.html", "404 Not Found", "keep-alive"),
-        ("close", "GET", "/HelloWorld.html", "200 OK", "close"),
-        ("-", "-", "-", "400 Bad Request", "close"),
+    let mut lines = 0;
+    for (request, connection, method, file, status) in [
+        (&kept("HEAD", "/")[..], "keep-alive", "HEAD", "/index.html", "200 OK"),
+        (&kept("GET", "/nowhere.html"), "keep-alive", "GET", "/nowhere.html", "404 Not Found"),
+        (&get("/HelloWorld.html"), "close", "GET", "/HelloWorld.html", "200 OK"),
+        (b"no request\r\n\r\n", "-", "-", "-", "400 Bad Request"),
     ] {
+        let answer = Kept::connect(&server, &promise).ask(request, &promise);
+        let kept = answer.field("Connection", &promise).to_lowercase();
+        lines += 2;
+        let log = log.lines(lines, &promise);
+        let mut lines = log[lines - 2..].iter();
         let client = "(localhost, 127.0.0.1)";
         let request = format!(
             "[Client request from {client}][Connection: {connection}][Method: {method}][Request file name: {file}][Date: {DATE}]"
@@ -639,10 +676,9 @@ fn fifty_clients_at_once_do_not_mix_their_lines() {
     let (server, log) = serve(&site, &[]);
     let address = server.address;
     at_once(50, |client| {
-        let mut connection = Kept::at(address, &promise);
         for _ in 0..10 {
-            let request = kept("GET", &format!("/{client}.txt"));
-            connection.ask(&request, &promise).status("200", &promise);
+            let request = get(&format!("/{client}.txt"));
+            Kept::at(address, &promise).ask(&request, &promise).status("200", &promise);
         }
     });
     let lines = log.lines(1000, &promise);
@@ -756,7 +792,10 @@ fn kept(method: &str, target: &str) -> Vec<u8> {
 }
 
 fn conditional(method: &str, date: &str) -> Vec<u8> {
-    format!("{method} /HelloWorld.html HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nIf-Modified-Since: {date}\r\n\r\n").into_bytes()
+    format!(
+        "{method} /HelloWorld.html HTTP/1.1\r\nHost: a\r\nIf-Modified-Since: {date}\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 fn is_dated(answer: &Answer, promise: &Promise) {

@@ -104,7 +104,13 @@ impl Answer {
     pub fn says(&self, name: &str, want: &str, promise: &Promise) -> &Self {
         let value = self.field(name, promise);
         if !value.eq_ignore_ascii_case(want) {
-            promise.broken(Seen::Other, format!("`{name}: {value}` came, not `{want}`"));
+            let happened = format!("`{name}: {value}` came, not `{want}`");
+            if want == "keep-alive" {
+                let cause = "the connection can go on behind this answer, as the client asked: \
+                             say so, and read its next request";
+                promise.broken_because(Seen::Other, happened, Some(cause.to_owned()));
+            }
+            promise.broken(Seen::Other, happened);
         }
         self
     }
