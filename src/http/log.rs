@@ -69,10 +69,7 @@ impl Log {
     /// # Errors
     /// It was not written, or in part only.
     pub fn add(&self, exchange: &Exchange<'_>) -> io::Result<()> {
-        let lines = match self.format {
-            Format::Lab => exchange.lab(),
-            Format::Combined => exchange.combined(),
-        };
+        let lines = exchange.lines(self.format);
         // A disk that was full for a while leaves a part of a line. The next one is whole.
         let mended = self.torn.swap(false, Ordering::Relaxed);
         let lines = if mended { format!("\n{lines}") } else { lines };
@@ -86,6 +83,14 @@ impl Log {
 }
 
 impl Exchange<'_> {
+    /// The line, or the lines, that tell of it, each with its line end.
+    pub fn lines(&self, format: Format) -> String {
+        match format {
+            Format::Lab => self.lab(),
+            Format::Combined => self.combined(),
+        }
+    }
+
     /// As in `[Client request from (localhost, 127.0.0.1)][Connection: keep-alive]…`.
     fn lab(&self) -> String {
         // Fill in start 6.4: write down the request and the response, a line for each

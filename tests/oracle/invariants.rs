@@ -12,6 +12,7 @@ use lab_http::target;
 use lab_http::url::{self, Url};
 
 use crate::chunk_size::CHUNK_SIZES;
+use crate::exchange::exchange;
 use crate::plain::{self, Chunked, End};
 use crate::request_head::REQUEST_HEADS;
 use crate::response_head::RESPONSE_HEADS;
@@ -21,8 +22,9 @@ use crate::{Bytes, Verdict, shown};
 pub type Invariant = fn(&[u8]) -> Verdict;
 
 /// By the names of the fuzz targets.
-pub const ALL: [(&str, Invariant); 4] = [
+pub const ALL: [(&str, Invariant); 5] = [
     ("request_head", request_head),
+    ("exchange", exchange),
     ("response", response),
     ("chunked", chunked),
     ("target", target),

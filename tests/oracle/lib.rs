@@ -4,11 +4,13 @@
 //! - [`difference`]: how two readers are compared, and what they may differ in;
 //! - [`request_head`], [`response_head`], [`chunk_size`]: ours beside httparse;
 //! - [`plain`]: the same again as plainly as possible, for what httparse does not do;
+//! - [`exchange`]: what a server makes of a request, the same again;
 //! - [`invariants`]: what holds for any bytes at all;
 //! - [`generate`], [`mistakes`]: requests, responses and codings, right and wrong ones.
 
 pub mod chunk_size;
 pub mod difference;
+pub mod exchange;
 pub mod generate;
 pub mod invariants;
 pub mod mistakes;
