@@ -168,7 +168,9 @@ impl Answer {
         let mut bytes = found.file.take(found.length);
         // The head goes out with the beginning of the file: one write, one segment.
         while bytes.limit() > 0 {
-            let room = PIECE.saturating_sub(piece.len()) as u64;
+            let room = (PIECE.saturating_sub(piece.len()) as u64).min(bytes.limit());
+            // All at once: as it is, the vector would grow in steps, with a read for each.
+            piece.reserve(room as usize);
             if bytes.by_ref().take(room).read_to_end(&mut piece)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
