@@ -451,6 +451,8 @@ impl Running {
         let until = process.started + START;
         let mut deed = None;
         loop {
+            // Between the last look and now it may have come.
+            let late = until < Instant::now();
             let line = process.stdout.wait_for(LOOK, |bytes| {
                 let text = bytes::text(bytes);
                 let mut whole =
@@ -473,7 +475,7 @@ impl Running {
                     promise.broken_because(Seen::Stdout, happened, Some(cause.to_owned()));
                 }
             }
-            if until < Instant::now() {
+            if late {
                 promise.broken(Seen::Nothing, format!("nothing for {} s", START.as_secs()));
             }
         }
