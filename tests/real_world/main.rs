@@ -1,16 +1,23 @@
-//! The kit's programs among strangers: `http_client` asks nginx and Python's http.server;
-//! curl, wget, nc and Chromium ask `web_server`. What the labs' own checks take for HTTP is
-//! held here against what others take for it.
+//! The kit's programs among strangers. What the labs' own checks take for HTTP is held here
+//! against what others take for it:
+//!
+//! - [`nginx`], [`python`]: servers that `http_client` asks;
+//! - [`web_server`]: curl, wget, nc and Chromium ask it;
+//! - [`threaded_web_server`]: they, ab, wrk and the kit's own client ask it, over connections
+//!   that go on, and GoAccess reads its log;
+//! - [`http_client`], [`tools`]: how the clients are run.
 //!
 //!     cargo test --test real_world -- --ignored
 //!
-//! needs these tools, on Debian in packages of the same names (nc is in netcat-openbsd).
+//! needs these tools, on Debian in packages of the same names (nc is in netcat-openbsd, ab in
+//! apache2-utils).
 
 #![expect(clippy::expect_used, reason = "a folder that cannot be made fails its check")]
 
 mod http_client;
 mod nginx;
 mod python;
+mod threaded_web_server;
 mod tools;
 mod web_server;
 
