@@ -28,10 +28,6 @@ const ALL: [(&str, u16); 6] = [
 const TRANSFER: &str = "-w '%{http_code} %{num_connects} %{local_port} %{size_download} \
     %header{connection}\\n'";
 
-/// A hundred answers that wait for an acknowledgement each take 4 s (tcp(7), delayed ACK);
-/// those that do not, a hundredth of that.
-const NO_WAIT: Duration = Duration::from_secs(2);
-
 #[test]
 #[ignore = "needs curl; .ci/run installs it"]
 fn curl_gets_all_over_one_connection() {
@@ -110,31 +106,6 @@ fn curl_connects_again_after_the_last_request_of_a_connection() {
     let ports = [0, 3, 6].map(|first: usize| transfers[first].port);
     let want = [most(ports[0]), most(ports[1]), Conversation::of(ports[2], &three[..1])];
     Console::when_ended(server, &promise).tells(&want, &promise);
-}
-
-#[test]
-#[ignore = "needs curl; .ci/run installs it"]
-fn an_answer_over_a_kept_connection_comes_to_curl_at_once() {
-    let promise = to_curl("a hundred small files come over one connection without pauses")
-        .cause(
-            &[Seen::Time],
-            "the head was sent alone, and TCP kept the body back until the client had \
-             acknowledged the head, which takes 40 ms: send them in one write, or set \
-             TCP_NODELAY (Nagle's algorithm)",
-        )
-        .read(handout::KEEP_ALIVE);
-    let server = serve(Path::new("www"), &[]);
-    let all = format!("{KEPT} -o /dev/null '{}?[1-100]'", url(&server, "greetings.txt"));
-    // Whatever else keeps the machine busy may end meanwhile.
-    let took = (0..3).map(|_| {
-        let end = run_curl(&all, &promise);
-        end.status(0, &promise);
-        end.took
-    });
-    let took: Vec<Duration> = took.collect();
-    if took.iter().all(|took| *took > NO_WAIT) {
-        promise.broken(Seen::Time, format!("a hundred files took, in three tries, {took:.1?}"));
-    }
 }
 
 #[test]
