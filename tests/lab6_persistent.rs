@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::sys::signal::Signal;
 use support::crowd::at_once;
 use support::first::First;
-use support::http::{Answer, Kept, ask, get};
+use support::http::{Answer, Kept, answer_to_the_end, ask, get};
 use support::manners::{Over, ServerProgram};
 use support::program::{ReadyLine, Server};
 use support::site::{HELLO, NOT_FOUND_PAGE, Site};
@@ -52,6 +52,35 @@ fn answers_say_date_and_connection() {
         answer.status(status, &promise).says("Connection", "close", &promise);
         is_dated(&answer, &promise);
     }
+}
+
+#[test]
+fn so_does_each_answer_to_what_went_wrong() {
+    let promise = promise("304, 408, 431, 503 and 505 say Date and Connection like any other")
+        .cause(
+            &[Seen::Other],
+            "these answers are made in another place: let all of them go through one",
+        )
+        .read(handout::KEEP_ALIVE);
+    let site = dated_site();
+    let (server, _log) = serve(&site, &["--keep-alive-timeout", "0.5"]);
+    let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(9000));
+    for (request, status) in [
+        (&conditional("GET", MODIFIED_AT)[..], "304"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n", "408"),
+        (long.as_bytes(), "431"),
+        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", "505"),
+    ] {
+        let answer = ask(&server, request, &promise);
+        answer.status(status, &promise).says("Connection", "close", &promise);
+        is_dated(&answer, &promise);
+    }
+    let (server, _log) = serve(&site, &["--max-connections", "1"]);
+    let mut first = server.connect(&promise);
+    first.expect_still_open(Duration::from_millis(100), &promise);
+    let answer = answer_to_the_end(&mut server.connect(&promise), PATIENCE, &promise);
+    answer.status("503", &promise).says("Connection", "close", &promise);
+    is_dated(&answer, &promise);
 }
 
 // Keeping the connection
@@ -407,6 +436,222 @@ fn a_request_with_a_body_is_answered_and_its_connection_closed() {
     client.ask(none, &promise).says("Connection", "keep-alive", &promise);
 }
 
+#[test]
+fn nothing_behind_a_refused_request_is_answered() {
+    let promise = promise(
+        "behind a request that cannot be read nothing is answered: one 400, then the end",
+    )
+    .cause(
+        &[Seen::More, Seen::StillOpen],
+        "where a request cannot be read nobody knows where it ends: what stands behind \
+                 it may be its body, put there to pass for a request (RFC 9112 §11.2)",
+    )
+    .cause(
+        &[Seen::Reset],
+        "the connection was closed with bytes of the client unread, which sends RST",
+    )
+    .read(handout::REQUESTS);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &["--persistent"]);
+    let smuggled = kept("GET", "/filenotfound.html");
+    for (start, status) in [
+        (
+            "GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
+            "400",
+        ),
+        (
+            "GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 50",
+            "400",
+        ),
+        ("GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\nContent-Length : 50", "400"),
+        ("GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\nX: y\r\n Content-Length: 50", "400"),
+        ("GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\nX: y\rContent-Length: 50", "400"),
+        ("GET /HelloWorld.html HTTP/1.1", "400"),
+        ("GET /HelloWorld.html HTTP:/1.1\r\nHost: a", "400"),
+        ("GET /HelloWorld.html HTTP/2.0\r\nHost: a", "505"),
+        ("hello", "400"),
+    ] {
+        let request = [start.as_bytes(), b"\r\n\r\n", &smuggled].concat();
+        let mut client = Kept::connect(&server, &promise);
+        let answer = client.ask(&request, &promise);
+        answer.status(status, &promise).says("Connection", "close", &promise);
+        client.expect_end(PATIENCE, &promise);
+    }
+}
+
+#[test]
+fn nothing_behind_the_last_answer_is_answered() {
+    let promise = promise(
+        "behind an answer that says `Connection: close` no request is answered",
+    )
+    .cause(
+        &[Seen::More, Seen::StillOpen],
+        "a client that pipelines has sent more already: `close` means that it is not looked \
+             at (RFC 9112 §9.6)",
+    )
+    .cause(
+        &[Seen::Reset],
+        "the connection was closed with bytes of the client unread, which sends RST",
+    )
+    .read(handout::REQUESTS);
+    let site = Site::new();
+    let next = kept("GET", "/HelloWorld.html");
+    let (server, _log) = serve(&site, &["--persistent", "--max-requests", "3"]);
+    for (request, answers) in [
+        (&b"GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"[..], 1),
+        (b"GET /HelloWorld.html HTTP/1.0\r\n\r\n", 1),
+        (&next, 3),
+    ] {
+        let mut client = Kept::connect(&server, &promise);
+        client.client.send(&[request, &next.repeat(5)].concat(), &promise);
+        for left in (0..answers).rev() {
+            let answer = client.answer(false, &promise);
+            answer.status("200", &promise).body(HELLO, &promise);
+            let connection = if left == 0 { "close" } else { "keep-alive" };
+            answer.says("Connection", connection, &promise);
+        }
+        client.expect_end(PATIENCE, &promise);
+    }
+}
+
+#[test]
+fn an_answer_to_head_never_has_a_body() {
+    let promise =
+        promise("whatever HEAD is answered with, the answer ends with its empty line")
+            .cause(
+                &[Seen::More],
+                "a body behind an answer to HEAD passes for the next answer (RFC 9110 §9.3.2)",
+            )
+            .read(handout::REQUESTS);
+    let site = dated_site();
+    site.file("style.css", b"css");
+    let (server, _log) = serve(&site, &[]);
+    let mut client = Kept::connect(&server, &promise);
+    for (before, target, status) in [
+        ("", "/HelloWorld.html", "200"),
+        ("\r\n", "/HelloWorld.html", "200"),
+        ("", "/nowhere.html", "404"),
+        ("", "/style.css", "400"),
+    ] {
+        client.client.send(&[before.as_bytes(), &kept("HEAD", target)].concat(), &promise);
+        client.answer(true, &promise).status(status, &promise);
+        client.expect_open(Duration::from_millis(50), &promise);
+    }
+    for fields in [
+        "",
+        "Host: a\r\nHost: b\r\n",
+        "Host: a\r\nX : y\r\n",
+        "Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+    ] {
+        let request = format!("HEAD /HelloWorld.html HTTP/1.1\r\n{fields}\r\n");
+        let mut client = Kept::connect(&server, &promise);
+        client.client.send(request.as_bytes(), &promise);
+        client.answer(true, &promise).status("400", &promise);
+        client.expect_end(PATIENCE, &promise);
+    }
+}
+
+#[test]
+fn a_client_that_waits_before_its_body_is_not_kept_waiting() {
+    let promise = promise(
+        "a client that says `Expect: 100-continue` and holds its body back is answered, or told \
+         100 Continue, before it has sent a byte of that body",
+    )
+    .cause(
+        &[Seen::Nothing],
+        "the server waits for the body and the client for the server (RFC 9110 §10.1.1)",
+    )
+    .read(handout::REQUESTS);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &[]);
+    for (method, status) in [("GET", "200"), ("POST", "400")] {
+        let head = format!(
+            "{method} /HelloWorld.html HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+        );
+        let mut client = server.connect(&promise);
+        client.send(head.as_bytes(), &promise);
+        if !client.has_something(PATIENCE) {
+            promise.broken(Seen::Nothing, "no answer came");
+        }
+        let mut all = client.read(64 * 1024, PATIENCE).unwrap_or_default();
+        if all.starts_with(b"HTTP/1.1 100") {
+            client.send(b"a=b&c", &promise);
+            let end = all.windows(4).position(|part| part == b"\r\n\r\n");
+            all.drain(..end.map_or(all.len(), |end| end + 4));
+        }
+        all.extend(client.read_to_the_end(PATIENCE).0);
+        Answer::of(&all, &promise).status(status, &promise);
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_sent_spoils_no_other_answer() {
+    let promise = promise(
+        "a file that grows while it is sent ends where Content-Length says; one that shrinks \
+         cannot, so the connection ends",
+    )
+    .cause(
+        &[Seen::More],
+        "send as many bytes as Content-Length announces; if there are fewer, close: otherwise \
+         the next answer is taken for the rest of this one (RFC 9112 §6.3)",
+    )
+    .cause(&[Seen::StillOpen], "the client waits for bytes that will never come: close")
+    .read(handout::REQUESTS);
+    let site = Site::new();
+    let length = 32 << 20;
+    let (server, _log) = serve(&site, &[]);
+    let next = b"GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\n\r\n";
+    for becomes in [40 << 20, 1000] {
+        site.file("large.txt", &vec![b'x'; length]);
+        let mut client = server.connect(&promise);
+        client.send(&kept("GET", "/large.txt"), &promise);
+        // The rest fits into no buffer: it waits for us to read.
+        let mut all = client.read(1000, PATIENCE).unwrap_or_default();
+        let file = fs::File::options().write(true).open(site.path("large.txt"));
+        file.and_then(|file| file.set_len(becomes)).expect("a file's length is set");
+        client.send(next, &promise);
+        let (rest, ended) = client.read_to_the_end(PATIENCE);
+        all.extend(rest);
+        let mut answer = Answer::of(&all, &promise);
+        answer.status("200", &promise).says("Content-Length", &length.to_string(), &promise);
+        if answer.body.len() >= length {
+            let next = Answer::of(&answer.body.split_off(length), &promise);
+            next.status("200", &promise).body(HELLO, &promise);
+        } else if answer.body.ends_with(HELLO) {
+            promise.broken(Seen::More, "the next answer stands within the body of this one");
+        }
+        if !ended {
+            promise
+                .broken(Seen::StillOpen, "nothing more comes, and the connection stays open");
+        }
+    }
+}
+
+#[test]
+fn no_client_can_put_a_field_into_an_answer() {
+    let promise = promise("nothing that a client sends becomes a field of the answer")
+        .cause(
+            &[Seen::Other],
+            "a decoded %0d%0a in a head ends its line: put nothing from the request there (RFC \
+             9112 §11.1)",
+        )
+        .read(handout::REQUESTS);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &[]);
+    for target in [
+        "/%0d%0aForged:%20yes",
+        "/a.html%0d%0aForged:%20yes",
+        "/%0d%0aForged:%20yes%0d%0a/a.html",
+        "/HelloWorld.html?%0d%0aForged:%20yes",
+        "/%0aForged:%20yes%0a.html",
+    ] {
+        let answer = ask(&server, &get(target), &promise);
+        if answer.fields.iter().any(|(name, _)| name == "forged") {
+            promise.broken(Seen::Other, format!("GET {target} got a field `Forged`"));
+        }
+    }
+}
+
 // Not sending what the client has
 
 #[test]
@@ -521,6 +766,37 @@ fn an_old_copy_or_a_date_that_is_none_gets_the_file() {
     // And what is not there is not "not modified".
     let missing = b"GET /nowhere.html HTTP/1.1\r\nHost: a\r\nIf-Modified-Since: Sat, 01 Jan 2050 00:00:00 GMT\r\n\r\n";
     ask(&server, missing, &promise).status("404", &promise).body(NOT_FOUND_PAGE, &promise);
+}
+
+#[test]
+fn no_file_is_said_to_be_from_the_future() {
+    let promise = promise(
+        "Last-Modified is never later than Date, whatever the file's time is",
+    )
+    .cause(
+        &[Seen::Other],
+        "of the file's time and now, say the earlier: a client could not ask again with a \
+             time that its server has not reached (RFC 9110 §8.8.2.1)",
+    )
+    .read(handout::CONDITIONAL);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &[]);
+    let file = fs::File::options().write(true).open(site.path("HelloWorld.html"));
+    let later = SystemTime::now() + Duration::from_secs(366 * 24 * 60 * 60);
+    file.and_then(|file| file.set_modified(later)).expect("a file's time is set");
+    let answer = ask(&server, &get("/HelloWorld.html"), &promise);
+    answer.status("200", &promise).body(HELLO, &promise);
+    let time = |name| {
+        let said = answer.field(name, &promise);
+        httpdate::parse_http_date(said).unwrap_or_else(|_| {
+            promise.broken(Seen::Other, format!("{name}: {said} is no date"))
+        })
+    };
+    if time("Last-Modified") > time("Date") {
+        let (modified, date) =
+            (answer.field("Last-Modified", &promise), answer.field("Date", &promise));
+        promise.broken(Seen::Other, format!("Date: {date}, and Last-Modified: {modified}"));
+    }
 }
 
 #[test]

@@ -112,6 +112,31 @@ fn every_check_and_program_named_in_a_command_exists() {
     }
 }
 
+#[test]
+fn every_place_in_the_table_of_rules_exists() {
+    let table = root().join("src/http/CONFORMANCE.md");
+    let mut rules = 0;
+    for line in read(&table).lines() {
+        // §, rule, kept in, checked by. The last table, of what is not done, has one less.
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, _, rule, kept, checked, _] = cells[..] else { continue };
+        if rule == "rule" || rule.starts_with("---") {
+            continue;
+        }
+        let (kept, checked) = (code(kept), code(checked));
+        rules += 1;
+        assert!(!kept.is_empty(), "no place where this is kept: {rule}");
+        assert!(!checked.is_empty(), "no check of this: {rule}");
+        for place in kept {
+            assert!(is_defined(place), "no such place as {place}: {rule}");
+        }
+        for check in checked {
+            assert!(is_check(check), "no such check as {check}: {rule}");
+        }
+    }
+    assert!(rules > 60, "only {rules} rules were found");
+}
+
 /// Runs the console blocks of all documents. Where a tool is not installed that is not
 /// part of every system, its commands are passed over, or with `all_tools` an error.
 fn run_all_documents(all_tools: bool) {
@@ -417,6 +442,40 @@ fn slug(heading: &str) -> String {
         .filter(|character| character.is_alphanumeric() || matches!(character, ' ' | '-' | '_'))
         .map(|character| if character == ' ' { '-' } else { character })
         .collect()
+}
+
+/// What stands between backticks and reads `module::name`.
+fn code(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).filter(|text| text.contains("::")).collect()
+}
+
+/// Whether the module defines something of that name.
+fn is_defined(place: &str) -> bool {
+    let Some((module, name)) = place.rsplit_once("::") else { return false };
+    let defined = [format!("fn {name}("), format!("fn {name}<"), format!("const {name}:")];
+    let is_there = |line: &str| defined.iter().any(|words| line.contains(words));
+    lines_of(&["src/http", "src/bin", "src"], module).iter().any(|line| is_there(line))
+}
+
+/// Whether the module has a test of that name, as a check or of its own.
+fn is_check(check: &str) -> bool {
+    let Some((module, name)) = check.rsplit_once("::") else { return false };
+    let module = module.replace("::", "/");
+    let lines = lines_of(&["tests", "src/http"], &module);
+    let Some(at) = lines.iter().position(|line| line.trim() == format!("fn {name}() {{"))
+    else {
+        return false;
+    };
+    let above = lines[..at].iter().rev().map(|line| line.trim());
+    above.take_while(|line| line.starts_with("#[")).any(|line| line == "#[test]")
+}
+
+/// The lines of a module, which is a file in the first of these folders that has it.
+fn lines_of(folders: &[&str], module: &str) -> Vec<String> {
+    let mut files =
+        folders.iter().map(|folder| root().join(folder).join(format!("{module}.rs")));
+    let file = files.find(|file| file.exists());
+    file.map_or_else(Vec::new, |file| read(&file).lines().map(str::to_owned).collect())
 }
 
 fn installed(tool: &str) -> bool {

@@ -433,6 +433,7 @@ mod tests {
             (b"GET / HTTP/1.1\r\nHost\r\n\r\n", "no colon"),
             (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", "\"Host \" is no field name"),
             (b"GET / HTTP/1.1\r\n: a\r\n\r\n", "no field name"),
+            (b"GET / HTTP/1.1\r\n A: b\r\n\r\n", "white space"),
             (b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "white space"),
             (b"GET / HTTP/1.1\r\nA: b\rc\r\n\r\n", "CR"),
             (b"GET / HTTP/1.1\r\nA: b\0c\r\n\r\n", "control character"),
