@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 
 use crate::head::{Malformed, Request};
+use crate::persistence;
 
 /// The path that `target` names, relative to the root; `None` if it can name no file
 /// there.
@@ -33,8 +34,11 @@ pub fn file_path(target: &str) -> Option<PathBuf> {
 pub fn check(request: &Request<'_>) -> Result<(), Malformed> {
     let (method, target) = (request.method, request.target);
     let is_fine = match behind_scheme(target) {
-        // A URL of http must name a host (RFC 9110 §4.2.1).
-        Some(rest) => !rest.is_empty() && !rest.starts_with(['/', '?', ':']),
+        // A URL of http must name a host (RFC 9110 §4.2.1), and no user (§4.2.4).
+        Some(rest) => {
+            let host = rest.split(['/', '?']).next().unwrap_or_default();
+            !host.is_empty() && !host.starts_with(':') && persistence::is_host(host.as_bytes())
+        }
         None => target.starts_with('/'),
     };
     if is_fine || !matches!(method, "GET" | "HEAD") {
@@ -120,12 +124,21 @@ mod tests {
             let request = crate::head::parse_request(head.as_bytes()).expect(target);
             check(&request)
         };
-        for target in ["/", "/a", "http://a", "http://a/b", "HTTP://a?b"] {
+        for target in ["/", "/a", "http://a", "http://a/b", "HTTP://a?b", "http://[::1]:80/a"] {
             assert_eq!(check(target), Ok(()), "{target}");
         }
-        for target in
-            ["a", "*", "http://", "HTTP:///a", "http://:80/a", "http://?a", "ftp://a/"]
-        {
+        for target in [
+            "a",
+            "*",
+            "http://",
+            "HTTP:///a",
+            "http://:80/a",
+            "http://?a",
+            "ftp://a/",
+            "http://[::1/a",
+            "http://a:b/",
+            "http://me@a/",
+        ] {
             assert!(check(target).is_err(), "{target}");
         }
     }

@@ -2,7 +2,7 @@
 //! whether the file is sent, and what the log says. Beside the same once more, as close to
 //! the words of the RFCs as possible.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV6};
 use std::time::{Duration, SystemTime};
 
 use lab_http::condition;
@@ -101,11 +101,17 @@ fn is_authority(value: &str) -> bool {
     let host = value[..value.len() - digits].strip_suffix(':').unwrap_or(value);
     let allowed =
         |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
-    match host.strip_prefix('[') {
-        Some(literal) => literal
+    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let escaped = |(at, _)| host.get(at + 1..at + 3).is_some_and(hex);
+    match host.strip_prefix("[v").or(host.strip_prefix("[V")) {
+        Some(future) => future
             .strip_suffix(']')
             .is_some_and(|address| address.bytes().all(|byte| allowed(byte) || byte == b':')),
-        None => host.bytes().all(allowed),
+        // A socket address may have a zone as well, behind a %.
+        None if host.starts_with('[') => {
+            !host.contains('%') && format!("{host}:0").parse::<SocketAddrV6>().is_ok()
+        }
+        None => host.bytes().all(allowed) && host.match_indices('%').all(escaped),
     }
 }
 
