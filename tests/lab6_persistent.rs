@@ -537,51 +537,6 @@ fn an_answer_to_head_never_has_a_body() {
         client.answer(true, &promise).status(status, &promise);
         client.expect_open(Duration::from_millis(50), &promise);
     }
-    for fields in [
-        "",
-        "Host: a\r\nHost: b\r\n",
-        "Host: a\r\nX : y\r\n",
-        "Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-    ] {
-        let request = format!("HEAD /HelloWorld.html HTTP/1.1\r\n{fields}\r\n");
-        let mut client = Kept::connect(&server, &promise);
-        client.client.send(request.as_bytes(), &promise);
-        client.answer(true, &promise).status("400", &promise);
-        client.expect_end(PATIENCE, &promise);
-    }
-}
-
-#[test]
-fn a_client_that_waits_before_its_body_is_not_kept_waiting() {
-    let promise = promise(
-        "a client that says `Expect: 100-continue` and holds its body back is answered, or told \
-         100 Continue, before it has sent a byte of that body",
-    )
-    .cause(
-        &[Seen::Nothing],
-        "the server waits for the body and the client for the server (RFC 9110 §10.1.1)",
-    )
-    .read(handout::REQUESTS);
-    let site = Site::new();
-    let (server, _log) = serve(&site, &[]);
-    for (method, status) in [("GET", "200"), ("POST", "400")] {
-        let head = format!(
-            "{method} /HelloWorld.html HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
-        );
-        let mut client = server.connect(&promise);
-        client.send(head.as_bytes(), &promise);
-        if !client.has_something(PATIENCE) {
-            promise.broken(Seen::Nothing, "no answer came");
-        }
-        let mut all = client.read(64 * 1024, PATIENCE).unwrap_or_default();
-        if all.starts_with(b"HTTP/1.1 100") {
-            client.send(b"a=b&c", &promise);
-            let end = all.windows(4).position(|part| part == b"\r\n\r\n");
-            all.drain(..end.map_or(all.len(), |end| end + 4));
-        }
-        all.extend(client.read_to_the_end(PATIENCE).0);
-        Answer::of(&all, &promise).status(status, &promise);
-    }
 }
 
 #[test]
@@ -766,37 +721,6 @@ fn an_old_copy_or_a_date_that_is_none_gets_the_file() {
     // And what is not there is not "not modified".
     let missing = b"GET /nowhere.html HTTP/1.1\r\nHost: a\r\nIf-Modified-Since: Sat, 01 Jan 2050 00:00:00 GMT\r\n\r\n";
     ask(&server, missing, &promise).status("404", &promise).body(NOT_FOUND_PAGE, &promise);
-}
-
-#[test]
-fn no_file_is_said_to_be_from_the_future() {
-    let promise = promise(
-        "Last-Modified is never later than Date, whatever the file's time is",
-    )
-    .cause(
-        &[Seen::Other],
-        "of the file's time and now, say the earlier: a client could not ask again with a \
-             time that its server has not reached (RFC 9110 §8.8.2.1)",
-    )
-    .read(handout::CONDITIONAL);
-    let site = Site::new();
-    let (server, _log) = serve(&site, &[]);
-    let file = fs::File::options().write(true).open(site.path("HelloWorld.html"));
-    let later = SystemTime::now() + Duration::from_secs(366 * 24 * 60 * 60);
-    file.and_then(|file| file.set_modified(later)).expect("a file's time is set");
-    let answer = ask(&server, &get("/HelloWorld.html"), &promise);
-    answer.status("200", &promise).body(HELLO, &promise);
-    let time = |name| {
-        let said = answer.field(name, &promise);
-        httpdate::parse_http_date(said).unwrap_or_else(|_| {
-            promise.broken(Seen::Other, format!("{name}: {said} is no date"))
-        })
-    };
-    if time("Last-Modified") > time("Date") {
-        let (modified, date) =
-            (answer.field("Last-Modified", &promise), answer.field("Date", &promise));
-        promise.broken(Seen::Other, format!("Date: {date}, and Last-Modified: {modified}"));
-    }
 }
 
 #[test]

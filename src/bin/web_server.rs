@@ -181,6 +181,9 @@ fn answer(request: &Request<'_>, root: &Root) -> Answer {
         let what = format!("{} is not done here, only GET and HEAD", request.method);
         return Answer::text(Status::BadRequest, what);
     }
+    if let Err(wrong) = target::check(request) {
+        return Answer::text(Status::BadRequest, wrong);
+    }
     find(request, root).unwrap_or_else(|error| {
         cli::notice(format_args!("cannot open {}: {}", request.target, net::why(&error)));
         Answer::text(Status::ServiceUnavailable, "the server cannot open the file now")
