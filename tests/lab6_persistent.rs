@@ -14,7 +14,7 @@ use support::http::{Answer, Kept, answer_to_the_end, ask, get};
 use support::manners::{Over, ServerProgram};
 use support::program::{ReadyLine, Server};
 use support::site::{HELLO, NOT_FOUND_PAGE, Site};
-use support::{PATIENCE, Promise, Seen, bytes, handout, manners, promise};
+use support::{PATIENCE, Promise, Seen, bytes, handout, manners, promise, sockets};
 
 static SERVER: ServerProgram = ServerProgram {
     name: "threaded_web_server",
@@ -50,7 +50,7 @@ fn answers_say_date_and_connection() {
     ] {
         let answer = ask(&server, request, &promise);
         answer.status(status, &promise).says("Connection", "close", &promise);
-        is_dated(&answer, &promise);
+        answer.is_dated(&promise);
     }
 }
 
@@ -73,14 +73,14 @@ fn so_does_each_answer_to_what_went_wrong() {
     ] {
         let answer = ask(&server, request, &promise);
         answer.status(status, &promise).says("Connection", "close", &promise);
-        is_dated(&answer, &promise);
+        answer.is_dated(&promise);
     }
     let (server, _log) = serve(&site, &["--max-connections", "1"]);
     let mut first = server.connect(&promise);
     first.expect_still_open(Duration::from_millis(100), &promise);
     let answer = answer_to_the_end(&mut server.connect(&promise), PATIENCE, &promise);
     answer.status("503", &promise).says("Connection", "close", &promise);
-    is_dated(&answer, &promise);
+    answer.is_dated(&promise);
 }
 
 // Keeping the connection
@@ -114,16 +114,26 @@ fn a_connection_is_closed_unless_the_client_asks() {
         .read(handout::KEEP_ALIVE);
     let site = Site::new();
     let (server, _log) = serve(&site, &[]);
-    for fields in
-        ["", "Connection: close\r\n", "Connection: keep-alive, close\r\n", "Connection: x\r\n"]
-    {
+    for fields in [
+        "",
+        "Connection: close\r\n",
+        "Connection: keep-alive, close\r\n",
+        "Connection: x\r\n",
+        "Connection: not-keep-alive\r\n",
+        "Keep-Alive: timeout=5\r\n",
+    ] {
         let request = format!("GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
         let mut client = Kept::connect(&server, &promise);
         let answer = client.ask(request.as_bytes(), &promise);
         answer.status("200", &promise).says("Connection", "close", &promise);
+        answer.has_no("Keep-Alive", &promise);
         client.expect_end(PATIENCE, &promise);
     }
-    for asks in ["Connection: Keep-Alive", "connection: x, keep-alive"] {
+    for asks in [
+        "Connection: Keep-Alive",
+        "connection: x, keep-alive",
+        "Connection: x-close, keep-alive",
+    ] {
         for version in ["1.0", "1.1"] {
             let request =
                 format!("GET /HelloWorld.html HTTP/{version}\r\nHost: a\r\n{asks}\r\n\r\n");
@@ -153,6 +163,8 @@ fn persistent_makes_it_the_other_way_round() {
     );
     client.expect_end(PATIENCE, &promise);
     let mut client = Kept::connect(&server, &promise);
+    let asks = request("1.0", "Connection: keep-alive\r\n");
+    client.ask(&asks, &promise).says("Connection", "keep-alive", &promise);
     client.ask(&request("1.0", ""), &promise).says("Connection", "close", &promise);
     client.expect_end(PATIENCE, &promise);
 }
@@ -160,7 +172,11 @@ fn persistent_makes_it_the_other_way_round() {
 #[test]
 fn the_last_request_of_a_hundred_closes_the_connection() {
     let promise = promise("the 100th answer says `Connection: close`, and the connection ends")
-        .cause(&[Seen::Other], "max= counts down, from 100 in the first answer")
+        .cause(
+            &[Seen::Other],
+            "each request counts, whatever its answer; max= is 100 in the first answer, and the \
+             answer to the last one says close",
+        )
         .cause(&[Seen::Closed], "the connection was closed too early")
         .read(handout::KEEP_ALIVE);
     let site = Site::new();
@@ -171,8 +187,8 @@ fn the_last_request_of_a_hundred_closes_the_connection() {
         let mut client = Kept::connect(&server, &promise);
         let address = client.client.address();
         for left in (1..=most).rev() {
-            let answer = client.ask(&kept("GET", "/HelloWorld.html"), &promise);
-            answer.status("200", &promise).body(HELLO, &promise);
+            let target = if left % 3 == 1 { "/nowhere.html" } else { "/HelloWorld.html" };
+            let answer = client.ask(&kept("GET", target), &promise);
             if left > 1 {
                 answer.says("Connection", "keep-alive", &promise);
                 answer.says("Keep-Alive", &format!("timeout=15, max={left}"), &promise);
@@ -208,6 +224,9 @@ fn an_idle_connection_is_closed_after_the_timeout() {
     client.expect_end(PATIENCE, &promise);
     let line = format!("Timeout, connection to {address} is closed.");
     console_says(server, &[&line], &[&format!("Connection to {address} is closed.")], &promise);
+    let (server, _log) = serve(&site, &["--keep-alive-timeout", "1.2"]);
+    let answer = Kept::connect(&server, &promise).ask(&kept("GET", "/nowhere.html"), &promise);
+    answer.says("Keep-Alive", "timeout=2, max=100", &promise);
 }
 
 #[test]
@@ -222,6 +241,35 @@ fn the_clock_restarts_with_each_request() {
     for _ in 0..5 {
         client.ask(&kept("GET", "/HelloWorld.html"), &promise).status("200", &promise);
         client.expect_open(Duration::from_millis(400), &promise);
+    }
+}
+
+#[test]
+fn the_clock_does_not_wait_for_the_first_byte() {
+    let promise = promise(
+        "the time for a head runs from the last answer, not from its first byte",
+    )
+    .cause(
+        &[Seen::StillOpen],
+        "a client that is idle for most of the time and then begins to drip has only the \
+             rest of it",
+    )
+    .cause(&[Seen::Other], "Date is the time of each answer, not of the first")
+    .read(handout::KEEP_ALIVE);
+    let site = Site::new();
+    let (server, _log) = serve(&site, &["--keep-alive-timeout", "4"]);
+    let mut client = Kept::connect(&server, &promise);
+    let first = client.ask(&kept("GET", "/HelloWorld.html"), &promise);
+    client.expect_open(Duration::from_millis(3000), &promise);
+    client.client.send(b"GET /HelloWorld.html HTTP/1.1\r\n", &promise);
+    if !client.client.has_something(Duration::from_millis(2800)) {
+        promise.broken(Seen::StillOpen, "5.8 s after the last answer there is still no 408");
+    }
+    let last = client.answer(false, &promise);
+    last.status("408", &promise).is_dated(&promise);
+    if last.field("Date", &promise) == first.field("Date", &promise) {
+        let date = last.field("Date", &promise);
+        promise.broken(Seen::Other, format!("two answers 4 s apart both say Date: {date}"));
     }
 }
 
@@ -294,7 +342,12 @@ fn the_console_tells_each_step() {
         format!("Connection to {address} is closed."),
     ];
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    console_says(server, &lines, &[], &promise);
+    let console = console_says(server, &lines, &[], &promise);
+    let waits = console.matches("waiting for next request").count();
+    if waits != 1 {
+        let text = format!("it says so {waits} times, after one of two answers it waits");
+        promise.broken(Seen::Stdout, text);
+    }
 }
 
 // One request after another
@@ -354,27 +407,16 @@ fn an_answer_without_a_file_keeps_the_connection_too() {
         ("HEAD", "/nowhere.html", "404"),
         ("GET", "/style.css", "400"),
         ("DELETE", "/HelloWorld.html", "400"),
-        ("GET", "/../secret.html", "40"),
         ("GET", "/HelloWorld.html", "200"),
     ] {
         let answer = client.ask(&kept(method, target), &promise);
         answer.status(status, &promise).says("Connection", "keep-alive", &promise);
+        answer.field("Keep-Alive", &promise);
     }
 }
 
 #[test]
 fn a_malformed_request_is_told_and_the_connection_closed() {
-    let promise =
-        promise("a malformed request gets 400, `Connection: close`, and the connection ends")
-            .cause(
-                &[Seen::StillOpen],
-                "where a request cannot be read nobody knows where the next begins: close",
-            )
-            .cause(
-                &[Seen::Status],
-                "lenient reading is how requests are smuggled past proxies (RFC 9112 §11.2)",
-            )
-            .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &["--persistent"]);
     for fields in [
@@ -384,14 +426,28 @@ fn a_malformed_request_is_told_and_the_connection_closed() {
         "Host: a\r\nContent-Length: five\r\n",
         "Host: a\r\nContent-Length: -1\r\n",
         "Host: a\r\nX: one\rtwo\r\n",
+        "Host: a\r\nX: one\rY: two\r\n",
+        "Host: a\r\nX: one\r\r\n",
         "Host: a\r\nX : y\r\n",
         "Host : a\r\n",
         "Host: a\r\nX: y\r\n z\r\n",
+        "Host: a\r\nX: y\r\n\tz\r\n",
         "Host: a\r\nNo colon\r\n",
         "",
         "Host: a\r\nHost: a\r\n",
         "Host: a\r\nHost: b\r\n",
     ] {
+        let promise =
+        promise(format!("a request whose fields are \"{}\" gets 400, `Connection: close`, and the connection ends", fields.escape_debug()))
+            .cause(
+                &[Seen::StillOpen],
+                "where a request cannot be read nobody knows where the next begins: close",
+            )
+            .cause(
+                &[Seen::Status],
+                "lenient reading is how requests are smuggled past proxies (RFC 9112 §11.2)",
+            )
+            .read(handout::REQUESTS);
         let request = format!("GET /HelloWorld.html HTTP/1.1\r\n{fields}\r\n");
         let mut client = Kept::connect(&server, &promise);
         let answer = client.ask(request.as_bytes(), &promise);
@@ -617,7 +673,10 @@ fn an_answer_says_when_its_file_was_changed() {
     .cause(&[Seen::Other], "Last-Modified is the time of the file, in GMT")
     .read(handout::CONDITIONAL);
     let site = dated_site();
-    let (server, _log) = serve(&site, &[]);
+    // On a machine whose clock on the wall says something else.
+    SERVER.first.must_pass();
+    let arguments = ["--root", &site.root(), "--no-log", "0"];
+    let server = SERVER.launch(&arguments).env("TZ", "Asia/Tokyo").start().ready(SERVER.ready);
     for method in ["GET", "HEAD"] {
         let request = format!("{method} /HelloWorld.html HTTP/1.1\r\nHost: a\r\n\r\n");
         let answer = ask(&server, request.as_bytes(), &promise);
@@ -630,7 +689,7 @@ fn an_answer_says_when_its_file_was_changed() {
                 format!("Content-Type: {}", answer.field("Content-Type", &promise)),
             );
         }
-        is_dated(&answer, &promise);
+        answer.is_dated(&promise);
         if method == "HEAD" && !answer.body.is_empty() {
             promise
                 .broken(Seen::More, format!("a body came: {}", bytes::show(&answer.body, 40)));
@@ -640,37 +699,37 @@ fn an_answer_says_when_its_file_was_changed() {
 
 #[test]
 fn a_file_that_the_client_has_is_not_sent_again() {
-    let promise =
-        promise("If-Modified-Since at or after the file's time gets 304, without a body")
-            .cause(
-                &[Seen::Status],
-                "compare whole seconds, and read all three forms of a date (RFC 9110 §5.6.7)",
-            )
-            .cause(
-                &[Seen::Other, Seen::More],
-                "304 has no body; its Content-Length is what GET would send",
-            )
-            .read(handout::CONDITIONAL);
     let site = dated_site();
     let (server, _log) = serve(&site, &[]);
     for date in [
         "Sun, 06 Nov 1994 08:49:37 GMT",
         "Sunday, 06-Nov-94 08:49:37 GMT",
         "Sun Nov  6 08:49:37 1994",
+        "Wed Nov 16 08:49:37 1994",
+        // Two digits of a year: the one that is not more than 50 years ahead.
+        "Friday, 01-Mar-30 00:00:00 GMT",
         "Mon, 07 Nov 1994 08:49:37 GMT",
         "Sat, 01 Jan 2050 00:00:00 GMT",
     ] {
+        let promise = promise(format!("If-Modified-Since: {date} gets 304, without a body, as the file is of {MODIFIED_AT}"))
+            .cause(
+                &[Seen::Status],
+                "compare times, in whole seconds, and read all three forms of a date (RFC 9110 \
+                 §5.6.7)",
+            )
+            .cause(
+                &[Seen::Other, Seen::More],
+                "304 has no body; its Content-Length is what GET would send",
+            )
+            .read(handout::CONDITIONAL);
         for method in ["GET", "HEAD"] {
             let answer = ask(&server, &conditional(method, date), &promise);
             answer.status("304 Not Modified", &promise);
-            if !answer.body.is_empty() {
-                let body = bytes::show(&answer.body, 40);
-                promise.broken(Seen::More, format!("a body came: {body}"));
-            }
+            answer.is_without_body(&promise);
             answer.says("Last-Modified", MODIFIED_AT, &promise);
             answer.says("Content-Length", &HELLO.len().to_string(), &promise);
             answer.field("Content-Type", &promise);
-            is_dated(&answer, &promise);
+            answer.is_dated(&promise);
         }
     }
 }
@@ -699,11 +758,6 @@ fn what_was_not_modified_keeps_the_connection_too() {
 
 #[test]
 fn an_old_copy_or_a_date_that_is_none_gets_the_file() {
-    let promise = promise(
-        "If-Modified-Since before the file's time, or unreadable, gets 200 and the file",
-    )
-    .cause(&[Seen::Status], "a date that cannot be read is as good as none")
-    .read(handout::CONDITIONAL);
     let site = dated_site();
     let (server, _log) = serve(&site, &[]);
     for date in [
@@ -712,13 +766,24 @@ fn an_old_copy_or_a_date_that_is_none_gets_the_file() {
         "Sat Nov  5 08:49:37 1994",
         "yesterday",
         "1994-11-06 08:49:37",
+        "Sun, 99 Nov 1994 08:49:37 GMT",
         "0",
         "",
     ] {
+        let promise = promise(format!(
+            "If-Modified-Since: {date} gets 200 and the file, which is of {MODIFIED_AT}"
+        ))
+        .cause(
+            &[Seen::Status],
+            "the file is younger than that date; or it is none, and as good as not there",
+        )
+        .cause(&[Seen::Closed, Seen::Reset], "a date that cannot be read crashed the thread")
+        .read(handout::CONDITIONAL);
         let answer = ask(&server, &conditional("GET", date), &promise);
         answer.status("200", &promise).body(HELLO, &promise);
     }
-    // And what is not there is not "not modified".
+    let promise = promise("what is not there gets 404, whatever its If-Modified-Since says")
+        .read(handout::CONDITIONAL);
     let missing = b"GET /nowhere.html HTTP/1.1\r\nHost: a\r\nIf-Modified-Since: Sat, 01 Jan 2050 00:00:00 GMT\r\n\r\n";
     ask(&server, missing, &promise).status("404", &promise).body(NOT_FOUND_PAGE, &promise);
 }
@@ -755,29 +820,101 @@ fn the_log_has_two_lines_for_each_exchange() {
     for (request, connection, method, file, status) in [
         (&kept("HEAD", "/")[..], "keep-alive", "HEAD", "/index.html", "200 OK"),
         (&kept("GET", "/nowhere.html"), "keep-alive", "GET", "/nowhere.html", "404 Not Found"),
-        (&get("/HelloWorld.html"), "close", "GET", "/HelloWorld.html", "200 OK"),
+        (&get("/HelloWorld.html?a=b"), "close", "GET", "/HelloWorld.html", "200 OK"),
+        (
+            &conditional("GET", "Sat, 01 Jan 2050 00:00:00 GMT"),
+            "close",
+            "GET",
+            "/HelloWorld.html",
+            "304 Not Modified",
+        ),
         (b"no request\r\n\r\n", "-", "-", "-", "400 Bad Request"),
     ] {
-        let answer = Kept::connect(&server, &promise).ask(request, &promise);
+        let mut client = Kept::connect(&server, &promise);
+        let answer = client.ask(request, &promise);
+        answer.status(status, &promise);
         let kept = answer.field("Connection", &promise).to_lowercase();
         lines += 2;
+        // Here already, while the connection is still there.
         let log = log.lines(lines, &promise);
-        let mut lines = log[lines - 2..].iter();
         let client = "(localhost, 127.0.0.1)";
         let request = format!(
             "[Client request from {client}][Connection: {connection}][Method: {method}][Request file name: {file}][Date: {DATE}]"
         );
+        // A request that says nothing of Connection is one whose connection closes.
+        let silent = request.replacen("[Connection: close]", "[Connection: -]", 1);
         let response = format!(
             "[Server response to {client}][StatusCode: HTTP/1.1 {status}][Date: {DATE}][Connection: {kept}]"
         );
-        for want in [request, response] {
-            let line = lines.next().map_or("", String::as_str);
-            // A request that says nothing of Connection is one whose connection closes.
-            let silent = want.replacen("[Connection: close]", "[Connection: -]", 1);
-            if !fits(&want, line) && !fits(&silent, line) {
+        for (want, or, line) in
+            [(&request, &silent, &log[lines - 2]), (&response, &response, &log[lines - 1])]
+        {
+            if !fits(want, line) && !fits(or, line) {
                 promise
                     .broken(Seen::Other, format!("a line is\n{line}\nand should be\n{want}"));
             }
+        }
+    }
+}
+
+#[test]
+fn what_could_not_be_read_is_in_the_log_too() {
+    let promise = promise("408, 431 and 505 are exchanges too: two lines for each in the log")
+        .cause(
+            &[Seen::Nothing, Seen::Part],
+            "these answers leave on another path: log on the way that all answers take",
+        )
+        .read(handout::LOG);
+    let site = Site::new();
+    let (server, log) = serve(&site, &["--keep-alive-timeout", "0.5"]);
+    let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(9000));
+    let mut lines = 0;
+    for (request, status) in [
+        (&b"GET / HTTP/1.1\r\nHost: a\r\n"[..], "408"),
+        (long.as_bytes(), "431"),
+        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", "505"),
+    ] {
+        ask(&server, request, &promise).status(status, &promise);
+        lines += 2;
+        let log = log.lines(lines, &promise);
+        let line = &log[lines - 1];
+        if !line.contains(&format!("][StatusCode: HTTP/1.1 {status} ")) {
+            promise.broken(Seen::Other, format!("of the {status} there is the line\n{line}"));
+        }
+    }
+}
+
+#[test]
+fn a_refused_connection_is_not_in_the_log() {
+    let promise =
+        promise("a connection that was refused with 503 is no exchange: no line in the log")
+            .cause(&[Seen::More], "nobody has read a request there")
+            .read(handout::LOG);
+    let site = Site::new();
+    let (server, log) = serve(&site, &["--max-connections", "1"]);
+    let mut first = server.connect(&promise);
+    first.expect_still_open(Duration::from_millis(100), &promise);
+    answer_to_the_end(&mut server.connect(&promise), PATIENCE, &promise)
+        .status("503", &promise);
+    first.send(&get("/HelloWorld.html"), &promise);
+    answer_to_the_end(&mut first, PATIENCE, &promise).status("200", &promise);
+    log.lines(2, &promise);
+}
+
+#[test]
+fn the_loopback_address_of_ipv6_is_localhost_too() {
+    if !sockets::has_ipv6() {
+        return;
+    }
+    let promise = promise("a client at ::1 is `(localhost, ::1)` in the log")
+        .cause(&[Seen::Other], "ask the address whether it is a loopback one")
+        .read(handout::LOG);
+    let site = Site::new();
+    let (server, log) = serve(&site, &["--host", "::1"]);
+    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+    for line in log.lines(2, &promise) {
+        if !line.contains("(localhost, ::1)]") {
+            promise.broken(Seen::Other, format!("a line is\n{line}"));
         }
     }
 }
@@ -790,14 +927,21 @@ fn a_log_is_appended_to() {
     let site = Site::new();
     let log = Log::of(&site);
     fs::write(site.outside().join("log.txt"), "an earlier line\n").expect("a log is written");
-    for runs in 1..=2 {
-        let (server, _) = serve(&site, &[]);
-        ask(&server, &get("/HelloWorld.html"), &promise);
-        log.lines(1 + 2 * runs, &promise);
-        server.running.signal(Signal::SIGTERM);
-        server.running.ended(&promise).status(0, &promise);
+    // One server after another, and two at once.
+    let mut lines = 1;
+    for servers in [1, 1, 2] {
+        let servers: Vec<Server> = (0..servers).map(|_| serve(&site, &[]).0).collect();
+        for server in servers.iter().chain(&servers) {
+            ask(server, &get("/HelloWorld.html"), &promise);
+            lines += 2;
+            log.lines(lines, &promise);
+        }
+        for server in servers {
+            server.running.signal(Signal::SIGTERM);
+            server.running.ended(&promise).status(0, &promise);
+        }
     }
-    if log.lines(5, &promise)[0] != "an earlier line" {
+    if log.lines(lines, &promise)[0] != "an earlier line" {
         promise.broken(Seen::Other, "the first line is not what was there before");
     }
 }
@@ -818,8 +962,8 @@ fn the_log_survives_a_killed_server() {
     }
     // The line may follow the answer, by a moment.
     log.lines(20, &promise);
-    server.running.signal(Signal::SIGKILL);
-    drop(server);
+    server.running.kill();
+    server.running.ended(&promise);
     log.lines(20, &promise);
 }
 
@@ -837,6 +981,7 @@ fn no_client_can_forge_a_line_or_a_field() {
         "/a.html][Method:FORGED][x",
         "/%0a[Client%20request%20from%20(forged,%201.2.3.4)]",
         "/%0d%0aFORGED.html",
+        "/%1b[31mFORGED.html",
         "/]].html",
     ] {
         ask(&server, &get(target), &promise);
@@ -847,13 +992,16 @@ fn no_client_can_forge_a_line_or_a_field() {
         b"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive][Method: FORGED\r\n\r\n",
         &promise,
     );
-    for line in log.lines(12, &promise) {
+    for line in log.lines(14, &promise) {
         let fields = if line.starts_with("[Client request from (") { 5 } else { 4 };
         let brackets = (line.matches('[').count(), line.matches(']').count());
         let sound = line
             .starts_with("[Client request from (localhost, 127.0.0.1)][Connection: ")
             || line.starts_with("[Server response to (localhost, 127.0.0.1)][StatusCode: ");
-        if brackets != (fields, fields) || !sound || !line.is_ascii() {
+        if brackets != (fields, fields)
+            || !sound
+            || !line.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        {
             promise.broken(Seen::Other, format!("a line is\n{line}"));
         }
     }
@@ -902,64 +1050,200 @@ fn fifty_clients_at_once_do_not_mix_their_lines() {
 #[test]
 fn the_combined_format_is_the_one_that_analysers_read() {
     let promise = promise("--log-format combined writes `ADDR - - [DATE] \"REQUEST\" STATUS BYTES \"REFERER\" \"AGENT\"`")
-        .cause(&[Seen::Other], "this is the NCSA combined format, field by field")
+        .cause(
+            &[Seen::Other],
+            "this is the NCSA combined format, field by field; what is not there is \"-\", and \
+             what could end a field is escaped",
+        )
         .read(handout::LOG);
     let site = Site::new();
     let (server, log) = serve(&site, &["--log-format", "combined"]);
-    ask(&server, b"GET /HelloWorld.html?a=b HTTP/1.1\r\nHost: a\r\nReferer: http://a/\r\nUser-Agent: my \"agent\"\r\n\r\n", &promise);
-    ask(&server, b"no request\r\n\r\n", &promise);
-    let lines = log.lines(2, &promise);
-    let length = HELLO.len();
-    for (line, before, after) in [
+    let length = HELLO.len().to_string();
+    let mut lines = 0;
+    for (request, line, status, bytes, referer, agent) in [
         (
-            &lines[0],
-            "127.0.0.1 - - [",
-            format!("] \"GET /HelloWorld.html?a=b HTTP/1.1\" 200 {length} \"http://a/\" \"my "),
+            "GET /HelloWorld.html?a=b HTTP/1.1\r\nHost: a\r\nReferer: http://a/\r\nUser-Agent: my agent\r\n\r\n",
+            Some("GET /HelloWorld.html?a=b HTTP/1.1"),
+            "200",
+            Some(&*length),
+            Some("http://a/"),
+            Some("my agent"),
         ),
-        (&lines[1], "127.0.0.1 - - [", "] \"-\" 400 ".to_owned()),
+        (
+            "GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\n\r\n",
+            Some("GET /HelloWorld.html HTTP/1.1"),
+            "200",
+            Some(&*length),
+            Some("-"),
+            Some("-"),
+        ),
+        (
+            "HEAD /HelloWorld.html HTTP/1.1\r\nHost: a\r\n\r\n",
+            Some("HEAD /HelloWorld.html HTTP/1.1"),
+            "200",
+            Some("0"),
+            Some("-"),
+            Some("-"),
+        ),
+        (
+            "GET /\"a\"\\ HTTP/1.1\r\nHost: a\r\nReferer: \"\\\r\nUser-Agent: an \"agent\" \\\r\n\r\n",
+            None,
+            "40",
+            None,
+            None,
+            None,
+        ),
+        ("no request\r\n\r\n", None, "400", None, Some("-"), Some("-")),
     ] {
-        if !line.starts_with(before) || !line.contains(&after) {
-            promise.broken(Seen::Other, format!("a line is\n{line}\nand should hold\n{after}"));
-        }
-        // A quotation mark within a field is escaped, so six remain that are not.
-        let marks = line.replace("\\\"", "").matches('"').count();
-        if marks != 6 {
-            promise
-                .broken(Seen::Other, format!("a line with {marks} quotation marks is\n{line}"));
+        ask(&server, request.as_bytes(), &promise);
+        lines += 1;
+        let entry = &log.lines(lines, &promise)[lines - 1];
+        let wrong = |what: &str| -> ! {
+            promise.broken(Seen::Other, format!("{what}, in the line\n{entry}"))
+        };
+        let Some(fields) = Combined::of(entry) else { wrong("its fields are not these") };
+        let said = |field: &str, want: Option<&str>| want.is_none_or(|want| field == want);
+        let no_bytes = bytes == Some("0") && fields.bytes == "-";
+        match () {
+            () if fields.before != "127.0.0.1 - - " => wrong("it begins with the address"),
+            () if !is_now(fields.date) => wrong("the date is not that of now"),
+            () if !said(fields.request, line) => {
+                wrong("the request line is not as it was sent")
+            }
+            () if !fields.status.starts_with(status) => {
+                wrong("the status is not that of the answer")
+            }
+            () if !said(fields.bytes, bytes) && !no_bytes => {
+                wrong("the bytes are not those of the body")
+            }
+            () if !said(fields.referer, referer) => wrong("Referer is not as it was sent"),
+            () if !said(fields.agent, agent) => wrong("User-Agent is not as it was sent"),
+            () => {}
         }
     }
 }
 
+/// A line of the combined format, taken apart as log analysers do: a backslash before a
+/// quotation mark means that it does not end the field.
+struct Combined<'a> {
+    before: &'a str,
+    date: &'a str,
+    request: &'a str,
+    status: &'a str,
+    bytes: &'a str,
+    referer: &'a str,
+    agent: &'a str,
+}
+
+impl<'a> Combined<'a> {
+    fn of(line: &'a str) -> Option<Self> {
+        let (before, rest) = line.split_once('[')?;
+        let (date, rest) = rest.split_once("] ")?;
+        let (request, rest) = quoted(rest)?;
+        let (status, rest) = rest.strip_prefix(' ')?.split_once(' ')?;
+        let (bytes, rest) = rest.split_once(' ')?;
+        let (referer, rest) = quoted(rest)?;
+        let (agent, rest) = quoted(rest.strip_prefix(' ')?)?;
+        let numbers = [status, bytes]
+            .iter()
+            .all(|number| *number == "-" || number.bytes().all(|byte| byte.is_ascii_digit()));
+        (rest.is_empty() && numbers).then_some(Self {
+            before,
+            date,
+            request,
+            status,
+            bytes,
+            referer,
+            agent,
+        })
+    }
+}
+
+/// What stands between quotation marks at the beginning of `text`, and what stands behind.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    let text = text.strip_prefix('"')?;
+    let mut escaped = false;
+    let end = text.bytes().position(|byte| {
+        let ends = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        ends
+    })?;
+    Some((&text[..end], &text[end + 1..]))
+}
+
+/// Whether `20/Nov/2026:16:21:22 +0000`, in whatever time zone, is about now.
+fn is_now(date: &str) -> bool {
+    if !fits("##/???/####:##:##:## +####", &date.replacen(" -", " +", 1)) {
+        return false;
+    }
+    let (day, month, year, time) = (&date[..2], &date[3..6], &date[7..11], &date[12..20]);
+    let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].into_iter();
+    let mut dates = days.map(|weekday| format!("{weekday}, {day} {month} {year} {time} GMT"));
+    let Some(there) = dates.find_map(|date| httpdate::parse_http_date(&date).ok()) else {
+        return false;
+    };
+    let number = |digits: &str| digits.parse::<u64>().unwrap_or_default();
+    let ahead = Duration::from_secs(number(&date[22..24]) * 3600 + number(&date[24..26]) * 60);
+    let then = if &date[21..22] == "+" { there - ahead } else { there + ahead };
+    let off = SystemTime::now().duration_since(then).unwrap_or_else(|error| error.duration());
+    off < Duration::from_secs(60)
+}
+
 #[test]
-fn a_log_that_cannot_be_written_does_not_stop_the_server() {
-    let promise =
-        promise("where the log cannot be written the server says so on stderr, and serves on")
-            .cause(&[Seen::Ended], "a server without a log is better than none")
-            .cause(&[Seen::Stderr], "say it on stderr")
-            .read(handout::LOG);
-    let site = Site::new();
+fn a_log_that_cannot_be_written_is_told() {
+    let promise = promise(
+        "where the log cannot be opened the server says so on stderr, and serves on without one, \
+         or ends with status 1",
+    )
+    .cause(&[Seen::Stderr, Seen::Status], "opening a file can fail: report it, and do not crash")
+    .read(handout::LOG);
     SERVER.first.must_pass();
+    let site = Site::new();
     let nowhere = site.outside().join("no-such-folder/log.txt");
-    let arguments = ["--root", &site.root(), "--log", &nowhere.display().to_string()];
-    let server = SERVER.start_first(&arguments);
-    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
-    server.running.signal(Signal::SIGTERM);
-    let end = server.running.ended(&promise);
-    end.status(0, &promise);
-    if !end.errors().contains("log") {
+    let arguments = ["--root", &site.root(), "--log", &nowhere.display().to_string(), "0"];
+    let end = match SERVER.launch(&arguments).start().ready_or_ended(SERVER.ready) {
+        Ok(server) => {
+            ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+            server.running.signal(Signal::SIGTERM);
+            server.running.ended(&promise)
+        }
+        Err(end) => end,
+    };
+    manners::no_crash_shown(&end, &promise);
+    if !matches!(end.status.code(), Some(0 | 1)) {
+        promise.broken(Seen::Status, end.told());
+    }
+    if !end.errors().to_lowercase().contains("log") {
         promise.broken(Seen::Stderr, end.told());
     }
 }
 
 #[test]
-fn no_log_writes_none() {
-    let promise = promise("with --no-log no log is written").read(handout::LOG);
-    let site = Site::new();
+fn the_log_is_log_txt_unless_told() {
+    let promise = promise(
+        "the log is log.txt in the folder where the server was started; with --no-log there is \
+         none",
+    )
+    .cause(&[Seen::Nothing], "without --log the log is log.txt")
+    .cause(&[Seen::More], "--no-log was given")
+    .read(handout::LOG);
     SERVER.first.must_pass();
-    let server = SERVER.start_first(&["--root", &site.root(), "--no-log"]);
-    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
-    server.running.signal(Signal::SIGTERM);
-    server.running.ended(&promise).status(0, &promise);
+    for (options, logs) in [(&[][..], true), (&["--no-log"], false)] {
+        let site = Site::new();
+        let root = site.root();
+        let arguments = [options, &["--root", &root, "0"]].concat();
+        let launch = SERVER.launch(&arguments).in_folder(site.outside());
+        let server = launch.start().ready(SERVER.ready);
+        ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+        server.running.signal(Signal::SIGTERM);
+        server.running.ended(&promise).status(0, &promise);
+        let there = site.outside().join("log.txt").exists();
+        match (logs, there) {
+            (true, false) => promise.broken(Seen::Nothing, "there is no log.txt"),
+            (false, true) => promise.broken(Seen::More, "there is a log.txt"),
+            _ => {}
+        }
+    }
 }
 
 // What several checks do
@@ -998,16 +1282,6 @@ fn conditional(method: &str, date: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn is_dated(answer: &Answer, promise: &Promise) {
-    let date = answer.field("Date", promise);
-    if !fits(DATE, date) {
-        promise.broken(
-            Seen::Other,
-            format!("Date: {date} reads like: Sun, 06 Nov 1994 08:49:37 GMT"),
-        );
-    }
-}
-
 /// A date, as [`fits`] takes it: `#` for a digit, `?` for a letter.
 const DATE: &str = "???, ## ??? #### ##:##:## GMT";
 
@@ -1023,7 +1297,7 @@ fn fits(form: &str, text: &str) -> bool {
 
 /// Ends the server and looks for lines on its console, in this order, and for none of the
 /// others.
-fn console_says(server: Server, lines: &[&str], others: &[&str], promise: &Promise) {
+fn console_says(server: Server, lines: &[&str], others: &[&str], promise: &Promise) -> String {
     let mut wanted = lines.iter().peekable();
     server.running.line_within(PATIENCE, lines.last().copied().unwrap_or_default());
     server.running.signal(Signal::SIGTERM);
@@ -1042,6 +1316,7 @@ fn console_says(server: Server, lines: &[&str], others: &[&str], promise: &Promi
     {
         promise.broken(Seen::Stdout, format!("there is a line `{other}` in\n{console}"));
     }
+    console
 }
 
 /// The log that a server of ours writes.

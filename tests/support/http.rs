@@ -2,7 +2,7 @@
 //! under test asks.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::program::Server;
 use crate::story::{Promise, Seen};
@@ -129,6 +129,46 @@ impl Answer {
                 )
             }
         }
+    }
+
+    /// Its Date must be the time now, as HTTP says it.
+    pub fn is_dated(&self, promise: &Promise) -> &Self {
+        let date = self.field("Date", promise);
+        let Ok(said) = httpdate::parse_http_date(date) else {
+            promise.broken(
+                Seen::Other,
+                format!("Date: {date} reads like: Sun, 06 Nov 1994 08:49:37 GMT"),
+            );
+        };
+        if httpdate::fmt_http_date(said) != date {
+            let form =
+                "this form is an old one; now it is: Sun, 06 Nov 1994 08:49:37 GMT".to_owned();
+            promise.broken_because(Seen::Other, format!("Date: {date}"), Some(form));
+        }
+        let now = SystemTime::now();
+        let off = now.duration_since(said).unwrap_or_else(|error| error.duration());
+        if off > Duration::from_secs(60) {
+            promise.broken(Seen::Other, format!("Date: {date} is {} s off", off.as_secs()));
+        }
+        self
+    }
+
+    /// The field must not be there.
+    pub fn has_no(&self, name: &str, promise: &Promise) -> &Self {
+        let name = name.to_lowercase();
+        if let Some((_, value)) = self.fields.iter().find(|(its, _)| *its == name) {
+            promise.broken(Seen::More, format!("{}, with `{name}: {value}`", self.got()));
+        }
+        self
+    }
+
+    /// There must be no body.
+    pub fn is_without_body(&self, promise: &Promise) -> &Self {
+        if !self.body.is_empty() {
+            let body = bytes::show(&self.body, 40);
+            promise.broken(Seen::More, format!("a body came: {body}"));
+        }
+        self
     }
 
     /// The body must be exactly these bytes, and Content-Length its length.

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,6 +50,7 @@ pub struct Launch {
     stdout: Output,
     stderr: Output,
     environment: Vec<(&'static str, &'static str)>,
+    folder: PathBuf,
 }
 
 enum Input {
@@ -84,6 +85,8 @@ impl Launch {
             stdout: Output::Read,
             stderr: Output::Read,
             environment: Vec::new(),
+            // Where people start it: cargo runs a check in its package's folder.
+            folder: root(),
         }
     }
 
@@ -129,6 +132,13 @@ impl Launch {
         self
     }
 
+    /// The folder that it is started in.
+    #[must_use]
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        self.folder = folder.to_owned();
+        self
+    }
+
     /// Starts the program under a keeper.
     pub fn start(self) -> Running {
         let mut shown = command_shown(self.name, &self.path);
@@ -149,8 +159,7 @@ impl Launch {
             .arg(KEEPER_LIMIT.as_secs().to_string())
             .arg(&self.path)
             .args(&self.arguments)
-            // Where people start it: cargo runs a check in its package's folder.
-            .current_dir(root())
+            .current_dir(self.folder)
             // What a user's shell may hold must not change what a program says, or when.
             .env("LC_ALL", "C.UTF-8")
             .env("TERM", "xterm-256color")
@@ -340,6 +349,13 @@ impl Running {
         self.process.serving.store(false, Ordering::Relaxed);
         let keeper = self.process.lock();
         let _ = kill(pid(&keeper), signal);
+    }
+
+    /// Ends the program with SIGKILL, which nobody can catch.
+    pub fn kill(&self) {
+        // To the keeper this means to kill all that it has started. Killed itself, it would
+        // leave the program behind.
+        self.signal(Signal::SIGHUP);
     }
 
     /// Waits at most `limit` for the end; `None` if it goes on.
