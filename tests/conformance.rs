@@ -74,6 +74,31 @@ fn head_of_a_malformed_request_has_no_body_either() {
 
 #[test]
 #[ignore = "beyond what the labs promise; .ci/run runs it"]
+fn odd_lengths_and_odd_white_space_are_refused() {
+    let promise = promise("what a lenient reader would mend is refused")
+        .cause(&[Seen::Status], "others on the way may mend it otherwise (RFC 9112 §11.2)")
+        .read(handout::REQUESTS);
+    let site = Site::new();
+    let server = serve(&site);
+    for fields in [
+        "Host: a\r\nContent-Length: +5\r\n",
+        "Host: a\r\nContent-Length: 1_0\r\n",
+        "Host: a\r\nContent-Length: 0x5\r\n",
+        " Host: a\r\n",
+        "\tX: y\r\nHost: a\r\n",
+        "Host: a\r\nTransfer-Encoding: gzip, chunked\r\n",
+        "Host: a\r\nTransfer-Encoding: chunked, identity\r\n",
+    ] {
+        let request = format!("GET /HelloWorld.html HTTP/1.1\r\n{fields}\r\n");
+        ask(&server, request.as_bytes(), &promise).status("400", &promise);
+    }
+    let bare = b"GET http://localhost HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    site.file("index.html", b"the index");
+    ask(&server, bare, &promise).status("200", &promise).body(b"the index", &promise);
+}
+
+#[test]
+#[ignore = "beyond what the labs promise; .ci/run runs it"]
 fn conditions_that_do_not_hold_get_412() {
     let promise = promise("a file that is not as the request demands gets 412")
         .cause(

@@ -10,11 +10,11 @@ use support::crowd::at_once;
 use support::first::First;
 use support::http::{answer_to_the_end, ask, get};
 use support::manners::{self, Over, ServerProgram};
-use support::program::ReadyLine;
+use support::program::{ReadyLine, Server};
 use support::serving::WebServer;
 use support::site::{HELLO, Site};
 use support::tcp::Peer;
-use support::{PATIENCE, Seen, bytes, handout, promise, seed};
+use support::{PATIENCE, Promise, Seen, bytes, handout, promise, seed};
 
 static SERVER: WebServer = WebServer {
     program: ServerProgram {
@@ -165,6 +165,17 @@ fn the_console_tells_of_each_connection() {
     client.read_to_the_end(PATIENCE);
     let closed = format!("Connection to {from} is closed.");
     server.running.line_within(PATIENCE, &closed);
+    // One that says nothing, and goes in disorder.
+    let silent = server.connect(&promise);
+    let from_silent = silent.address();
+    let says = |line: &str, when: &str| {
+        if !server.running.line_within(PATIENCE, line) {
+            promise.broken(Seen::Stdout, format!("there is no line `{line}` {when}"));
+        }
+    };
+    says(&format!("Received connection from {from_silent}"), "before its first byte");
+    silent.reset();
+    says(&format!("Connection to {from_silent} is closed."), "after its RST");
     server.running.signal(Signal::SIGTERM);
     let end = server.running.ended(&promise);
     let console = bytes::text(&end.stdout).replace("\r\n", "\n");
@@ -207,12 +218,8 @@ fn the_lines_of_clients_are_never_mixed() {
     let end = server.running.ended(&promise);
     let console = bytes::text(&end.stdout).replace("\r\n", "\n");
     let lines: Vec<&str> = console.lines().collect();
-    let known = [
-        "Received connection from ",
-        "Connection to ",
-        "Server is running",
-        "Request completed, ",
-    ];
+    // A line of the server's own that nobody promised may stand between; parts of these not.
+    let known = ["Received connection from ", "Received request from ", "Connection to "];
     let mut heads = 0;
     let mut at = 0;
     while let Some(line) = lines.get(at) {
@@ -234,8 +241,21 @@ fn the_lines_of_clients_are_never_mixed() {
             }
             heads += 1;
             at += 4;
-        } else if !line.is_empty() && !known.iter().any(|known| line.starts_with(known)) {
+        } else if known.iter().any(|known| line.rfind(known).is_some_and(|at| at > 0)) {
             promise.broken(Seen::Stdout, format!("there is a line `{line}`"));
+        }
+    }
+    for (words, end) in [("Received connection from ", ""), ("Connection to ", " is closed.")] {
+        let is_whole = |line: &&&str| {
+            let address = line.strip_prefix(words).and_then(|rest| rest.strip_suffix(end));
+            address.is_some_and(|address| address.parse::<SocketAddr>().is_ok())
+        };
+        let count = lines.iter().filter(is_whole).count();
+        if count != 200 {
+            promise.broken(
+                Seen::Stdout,
+                format!("of 200 lines `{words}ADDR:PORT{end}` {count} are on the console"),
+            );
         }
     }
     if heads != 200 {
@@ -277,7 +297,7 @@ fn slash_is_the_index() {
     let site = Site::new();
     site.file("index.html", b"the index");
     let server = SERVER.serve(&site, &[]);
-    for target in ["/", "/index.html", "/?a=b", "http://localhost/", "http://localhost"] {
+    for target in ["/", "/index.html", "/?a=b", "http://localhost/"] {
         let answer = ask(&server, &get(target), &promise);
         answer.status("200", &promise).body(b"the index", &promise);
     }
@@ -286,27 +306,59 @@ fn slash_is_the_index() {
 #[test]
 fn only_some_kinds_of_files_are_served() {
     let promise = promise("files of .txt .html .png .jpg .jpeg, in any case, are served; another extension gets 400")
-        .cause(&[Seen::Status], "look at the extension before the file; --allow adds to the list")
+        .cause(
+            &[Seen::Status],
+            "the extension is what stands behind the last dot of the decoded name, in any case; \
+             look at it before you look for the file; --allow adds to the list",
+        )
         .read(handout::SERVED);
     let site = Site::new();
     for name in [
-        "a.txt", "b.TXT", "c.html", "d.png", "e.jpg", "f.jpeg", "g.JPeG", "h.css", "i.js",
+        "a.txt",
+        "b.TXT",
+        "c.html",
+        "d.png",
+        "e.jpg",
+        "f.jpeg",
+        "g.JPeG",
+        "h.css",
+        "i.js",
         "j.pdf",
+        "k.txt.pdf",
+        "l.pdf.txt",
+        "m.txtx",
+        "n.CSS",
     ] {
         site.file(name, b"contents");
     }
     let server = SERVER.serve(&site, &[]);
-    for name in ["a.txt", "b.TXT", "c.html", "d.png", "e.jpg", "f.jpeg", "g.JPeG"] {
+    for name in [
+        "a.txt",
+        "b.TXT",
+        "c.html",
+        "d.png",
+        "e.jpg",
+        "f.jpeg",
+        "g.JPeG",
+        "l.pdf.txt",
+        "a.%74xt",
+        "a.txt?b.pdf",
+    ] {
         let answer = ask(&server, &get(&format!("/{name}")), &promise);
         answer.status("200", &promise).body(b"contents", &promise);
     }
-    for name in ["h.css", "i.js", "j.pdf", "nowhere.pdf"] {
+    for name in ["h.css", "i.js", "j.pdf", "k.txt.pdf", "m.txtx", "nowhere.pdf", "h.css?a.txt"]
+    {
         ask(&server, &get(&format!("/{name}")), &promise).status("400 Bad Request", &promise);
     }
     let server = SERVER.serve(&site, &["--allow", "css,js"]);
-    for (name, status) in
-        [("h.css", "200"), ("i.js", "200"), ("a.txt", "200"), ("j.pdf", "400")]
-    {
+    for (name, status) in [
+        ("h.css", "200"),
+        ("n.CSS", "200"),
+        ("i.js", "200"),
+        ("a.txt", "200"),
+        ("j.pdf", "400"),
+    ] {
         ask(&server, &get(&format!("/{name}")), &promise).status(status, &promise);
     }
 }
@@ -448,28 +500,71 @@ fn one_connection_too_many_gets_503() {
         let accepted = format!("Received connection from {}", client.address());
         server.running.line_within(PATIENCE, &accepted);
     }
-    for _ in 0..5 {
-        let mut client = server.connect(&promise);
-        let answer = answer_to_the_end(&mut client, PATIENCE, &promise);
-        answer.status("503 Service Unavailable", &promise).says(
-            "Connection",
-            "close",
-            &promise,
-        );
+    // All at once, so that nobody's refusal may wait for somebody else's end; and each has
+    // sent its request, which must not make RST of the answer.
+    let mut refused: Vec<Peer> = (0..8).map(|_| server.connect(&promise)).collect();
+    for client in &mut refused {
+        let _ = client.try_send(&request);
+    }
+    for client in refused.iter_mut().rev() {
+        let answer = answer_to_the_end(client, PATIENCE, &promise);
+        answer.status("503 Service Unavailable", &promise);
+        answer.says("Connection", "close", &promise);
+        answer.body_to_the_end(&answer.body, &promise);
     }
     for client in &mut open {
         client.send(&request[10..], &promise);
         answer_to_the_end(client, PATIENCE, &promise).status("200", &promise);
     }
+    is_served_again(&server, &promise);
+}
+
+#[test]
+fn however_a_connection_ends_its_place_is_free_again() {
+    let promise = promise(
+        "connections that end by a reset, a timeout or a malformed request do not count any more",
+    )
+    .cause(
+        &[Seen::Status],
+        "the count goes down only where a request ended well: give the place back on every way \
+         out, a panic included",
+    )
+    .read(handout::LIMITS);
+    let site = Site::new();
+    let server =
+        SERVER.serve(&site, &["--max-connections", "3", "--keep-alive-timeout", "0.5"]);
+    let ways: [fn(Peer, &Promise); 4] = [
+        |client, _| client.reset(),
+        |mut client, _| {
+            let _ = client.try_send(b"GET /HelloW");
+            client.reset();
+        },
+        |mut client, promise| {
+            client.send(b"\xff\xfe\0 %% \r\n\r\n", promise);
+            client.read_to_the_end(PATIENCE);
+        },
+        |mut client, _| {
+            client.read_to_the_end(PATIENCE);
+        },
+    ];
+    for way in ways {
+        for _ in 0..4 {
+            way(server.connect(&promise), &promise);
+        }
+        is_served_again(&server, &promise);
+    }
+}
+
+/// Somebody is served, at the latest when the server has seen that others have gone.
+fn is_served_again(server: &Server, promise: &Promise) {
     let until = Instant::now() + PATIENCE;
     loop {
-        let answer = ask(&server, &request, &promise);
+        let answer = ask(server, &get("/HelloWorld.html"), promise);
         if answer.status_line.contains(" 200 ") {
-            break;
+            return;
         }
         if until < Instant::now() {
-            let text =
-                format!("three connections have ended, and still: {}", answer.status_line);
+            let text = format!("all connections have ended, and still: {}", answer.status_line);
             promise.broken(Seen::Status, text);
         }
         thread::park_timeout(Duration::from_millis(10));
@@ -479,23 +574,50 @@ fn one_connection_too_many_gets_503() {
 #[test]
 fn the_next_free_port_is_taken() {
     let promise = promise(
-        "where the port is taken the server says so on stderr and takes the next free one",
+        "where the port is taken the server says so on stderr, --quiet or not, and takes the \
+         next free one",
     )
-    .cause(&[Seen::Ended], "Address already in use is no end here: try the next port")
+    .cause(
+        &[Seen::Ended],
+        "Address already in use is no end here: try the next port, and the next",
+    )
     .cause(&[Seen::Stderr], "say on stderr that the port was taken")
+    .cause(&[Seen::Other], "the next port is one higher")
     .read(handout::CONSOLE);
     let site = Site::new();
     let first = SERVER.serve(&site, &[]);
-    let arguments = ["--root", &site.root(), &first.port()];
-    let second = SERVER.program.launch(&arguments).start().ready(ReadyLine::RUNNING);
-    if second.address.port() <= first.address.port() {
-        promise.broken(Seen::Stdout, format!("it took {}", second.address));
+    let (ip, taken) = (first.address.ip(), first.address.port());
+    // So that it must try more than once, if we can have that one.
+    let _second = TcpListener::bind((ip, taken + 1));
+    let mut passed_over = Vec::new();
+    for quiet in [&[][..], &["--quiet"], &["--quiet"], &["--quiet"]] {
+        let root = site.root();
+        let port = first.port();
+        let arguments = [quiet, &["--root", &root, &port]].concat();
+        let launch = SERVER.program.launch(&arguments);
+        let server = launch.start().ready(ReadyLine::RUNNING);
+        let port = server.address.port();
+        if port <= taken {
+            promise.broken(Seen::Stdout, format!("{taken} is taken, and it took {port}"));
+        }
+        ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+        server.running.signal(Signal::SIGTERM);
+        let end = server.running.ended(&promise);
+        if !end.errors().contains(&first.port()) {
+            promise.broken(Seen::Stderr, format!("nothing on stderr names port {taken}"));
+        }
+        let is_free = |port: &u16| TcpListener::bind((ip, *port)).is_ok();
+        passed_over = (taken + 1..port).filter(is_free).collect();
+        if passed_over.is_empty() && !quiet.is_empty() {
+            break;
+        }
+        // Somebody may have held a port for a moment; but not each time.
     }
-    ask(&second, &get("/HelloWorld.html"), &promise).status("200", &promise);
-    second.running.signal(Signal::SIGTERM);
-    let end = second.running.ended(&promise);
-    if !end.errors().contains(&first.port()) {
-        promise.broken(Seen::Stderr, format!("nothing on stderr names port {}", first.port()));
+    if !passed_over.is_empty() {
+        promise.broken(
+            Seen::Other,
+            format!("it passed over ports that are free: {passed_over:?}"),
+        );
     }
     ask(&first, &get("/HelloWorld.html"), &promise).status("200", &promise);
 }
