@@ -247,7 +247,9 @@ impl ReadyLine {
         form: "ADDR/PORT",
         address: |rest| {
             let (ip, port) = rest.rsplit_once('/')?;
-            Some(SocketAddr::new(ip.parse().ok()?, port.parse().ok()?))
+            // With brackets or without: both are ways to write an IPv6 address.
+            let bare = ip.strip_prefix('[').and_then(|ip| ip.strip_suffix(']')).unwrap_or(ip);
+            Some(SocketAddr::new(bare.parse().ok()?, port.parse().ok()?))
         },
     };
 }
