@@ -4,6 +4,17 @@ use std::fs;
 
 use nix::unistd::Pid;
 
+/// What a program uses at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of memory (proc_pid_status(5), VmRSS).
+    pub memory: usize,
+    /// Threads.
+    pub threads: usize,
+    /// Open descriptors.
+    pub descriptors: usize,
+}
+
 /// The children of `parent`.
 pub fn children(parent: Pid) -> Vec<Pid> {
     children_among(&with_parents(), parent).collect()
@@ -30,6 +41,28 @@ pub(crate) fn peak_memory(root: Pid) -> Option<usize> {
         line.trim().strip_suffix(" kB")?.parse::<usize>().ok()
     });
     peaks.max().map(|kilobytes| kilobytes * 1024)
+}
+
+/// What all descendants of `keeper` use together; `None` if there is none.
+pub(crate) fn usage(keeper: Pid) -> Option<Usage> {
+    let one = |pid: &Pid| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let number = |name| -> Option<usize> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse().ok()
+        };
+        Some(Usage {
+            memory: number("VmRSS:")? * 1024,
+            threads: number("Threads:")?,
+            descriptors: fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count(),
+        })
+    };
+    let all = with_descendants(keeper);
+    all[1..].iter().filter_map(one).reduce(|sum, more| Usage {
+        memory: sum.memory + more.memory,
+        threads: sum.threads + more.threads,
+        descriptors: sum.descriptors + more.descriptors,
+    })
 }
 
 fn children_among(processes: &[(Pid, Pid)], parent: Pid) -> impl Iterator<Item = Pid> {

@@ -21,6 +21,7 @@ use predicates::Predicate;
 use predicates::str::contains;
 
 use crate::executables::{command_shown, keeper, path_of, root};
+use crate::processes::Usage;
 use crate::story::{Promise, Seen, broken_machine, quote};
 use crate::tap::Tap;
 use crate::{A_MOMENT, PATIENCE, bytes, handout, processes, promise, record, sockets};
@@ -51,6 +52,8 @@ pub struct Launch {
     stderr: Output,
     environment: Vec<(&'static str, &'static str)>,
     folder: PathBuf,
+    before: Option<String>,
+    limit: Duration,
 }
 
 enum Input {
@@ -87,6 +90,8 @@ impl Launch {
             environment: Vec::new(),
             // Where people start it: cargo runs a check in its package's folder.
             folder: root(),
+            before: None,
+            limit: KEEPER_LIMIT,
         }
     }
 
@@ -139,6 +144,20 @@ impl Launch {
         self
     }
 
+    /// What sh(1) does before it becomes the program `"$@"`, as in `ulimit -n 64`.
+    #[must_use]
+    pub fn under(mut self, before: impl Into<String>) -> Self {
+        self.before = Some(before.into());
+        self
+    }
+
+    /// The program may run for so long, and not just for a minute.
+    #[must_use]
+    pub fn for_at_most(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
     /// Starts the program under a keeper.
     pub fn start(self) -> Running {
         let mut shown = command_shown(self.name, &self.path);
@@ -154,9 +173,12 @@ impl Launch {
         }
 
         let mut command = Command::new(keeper());
+        command.arg(std::process::id().to_string()).arg(self.limit.as_secs().to_string());
+        if let Some(before) = self.before {
+            shown = format!("({before}; {shown})");
+            command.args(["/bin/sh", "-c", &format!("{before}; exec \"$@\""), "sh"]);
+        }
         command
-            .arg(std::process::id().to_string())
-            .arg(KEEPER_LIMIT.as_secs().to_string())
             .arg(&self.path)
             .args(&self.arguments)
             .current_dir(self.folder)
@@ -337,6 +359,18 @@ impl Running {
     pub fn peak_memory(&self) -> Option<usize> {
         let keeper = pid(&self.process.lock());
         processes::peak_memory(keeper)
+    }
+
+    /// What it, and what it started, uses now. Not known elsewhere than on Linux.
+    pub fn usage(&self) -> Option<Usage> {
+        let keeper = pid(&self.process.lock());
+        processes::usage(keeper)
+    }
+
+    /// The process id of the program itself. Not known elsewhere than on Linux.
+    pub fn id(&self) -> Option<Pid> {
+        let keeper = pid(&self.process.lock());
+        processes::children(keeper).first().copied()
     }
 
     /// Whether this line comes on stdout within `limit`.
