@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use colored::Colorize;
@@ -93,6 +94,21 @@ pub fn complain(explanation: &Explanation) {
 /// Says on stderr what happened to one connection or one try while the program goes on.
 pub fn notice(text: impl Display) {
     terminal::note(&format!("{} {text}", "notice:".yellow()));
+}
+
+/// A trouble that may come thousands of times, and is told once a minute.
+#[derive(Default)]
+pub struct Seldom(Mutex<Option<Instant>>);
+
+impl Seldom {
+    /// As [`notice`], unless it was told within the last minute.
+    pub fn notice(&self, text: impl Display) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() > Duration::from_secs(60)) {
+            *last = Some(Instant::now());
+            notice(text);
+        }
+    }
 }
 
 /// Reads the value of an option that is a time in seconds, as in `--timeout 0.5`.

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use clap::Parser;
 use lab_http::arrival::{self, Arrival};
@@ -40,9 +40,6 @@ const BACKLOG: i32 = 4096;
 
 /// How long to wait before accept(2) is tried again after an error.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
-
-/// How long such errors are not mentioned again.
-const TELL_AGAIN: Duration = Duration::from_secs(10);
 
 /// So many connections over the limit are told so; beyond that, each gets the answer and
 /// no time to read it.
@@ -133,11 +130,18 @@ fn serve(options: Options) -> Result<(), Failure> {
     stop::on_signal(&connections)?;
     let log = open_log(&options);
     let log_fails = AtomicBool::new(false);
-    let server = Arc::new(Server { options, root, connections, log, log_fails });
+    let server = Arc::new(Server {
+        options,
+        root,
+        connections,
+        log,
+        log_fails,
+        no_file: cli::Seldom::default(),
+    });
     let bound = listener.local_addr().map_err(|error| Failure::refused(net::why(&error)))?;
     terminal::say(&format!("Server is running on host/port: {}/{}", bound.ip(), bound.port()))?;
 
-    let mut told: Option<Instant> = None;
+    let not_served = cli::Seldom::default();
     loop {
         // Waits for a connection, and returns a new socket for it alone. It has the same
         // local port as the listening one; what tells connections apart is the client's
@@ -147,12 +151,18 @@ fn serve(options: Options) -> Result<(), Failure> {
         {
             // Most likely the descriptors, or the threads, have run out. Who comes now waits
             // in the backlog until others have gone.
-            if told.is_none_or(|at| at.elapsed() > TELL_AGAIN) {
-                cli::notice(format_args!("cannot serve a connection: {}", net::why(&error)));
-                told = Some(Instant::now());
-            }
+            not_served.notice(format_args!("cannot serve a connection: {}", lacking(&error)));
             thread::sleep(PAUSE_AFTER_ERROR);
         }
+    }
+}
+
+/// What there is too little of. EAGAIN says it of threads (pthread_create(3)); of sockets
+/// it says that their time has run out.
+fn lacking(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => "no further thread can be started".to_owned(),
+        _ => net::why(error),
     }
 }
 
@@ -192,6 +202,10 @@ fn open_log(options: &Options) -> Option<Log> {
     if options.no_log {
         return None;
     }
+    // Otherwise a log that has reached its limit ends the server (RLIMIT_FSIZE); like this
+    // the write fails. On a system without the signal there is nothing to do.
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     Log::open(&options.log, options.log_format)
         .inspect_err(|error| {
             let (shown, why) = (options.log.display(), net::why(error));
@@ -249,6 +263,8 @@ struct Server {
     log: Option<Log>,
     /// Whether the last line could not be written, so that this is said once only.
     log_fails: AtomicBool,
+    /// Tells of files that cannot be opened for lack of descriptors.
+    no_file: cli::Seldom,
 }
 
 /// How a connection ended.
@@ -377,7 +393,8 @@ impl Server {
             return (Answer::text(Status::BadRequest, what), behind);
         }
         let answer = self.find(request).unwrap_or_else(|error| {
-            cli::notice(format_args!("cannot open {}: {}", request.target, net::why(&error)));
+            let (shown, why) = (request.target, net::why(&error));
+            self.no_file.notice(format_args!("cannot open {shown}: {why}"));
             Answer::text(Status::ServiceUnavailable, "the server cannot open the file now")
         });
         (answer, behind)

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use clap::ValueEnum;
@@ -49,7 +49,7 @@ pub struct Log {
     file: File,
     format: Format,
     /// Whether the last line was written in part only.
-    torn: AtomicBool,
+    torn: Mutex<bool>,
 }
 
 impl Log {
@@ -59,7 +59,7 @@ impl Log {
     /// It cannot be written.
     pub fn open(path: &Path, format: Format) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Self { file, format, torn: AtomicBool::new(false) })
+        Ok(Self { file, format, torn: Mutex::new(false) })
     }
 
     /// Adds an exchange, with a single write(2). Because the file was opened to be appended
@@ -71,14 +71,12 @@ impl Log {
     pub fn add(&self, exchange: &Exchange<'_>) -> io::Result<()> {
         let lines = exchange.lines(self.format);
         // A disk that was full for a while leaves a part of a line. The next one is whole.
-        let mended = self.torn.swap(false, Ordering::Relaxed);
-        let lines = if mended { format!("\n{lines}") } else { lines };
+        let mut torn = self.torn.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = if *torn { format!("\n{lines}") } else { lines };
+        // If nothing at all could be written, what was torn is so still.
         let written = (&self.file).write(lines.as_bytes())?;
-        if written < lines.len() {
-            self.torn.store(true, Ordering::Relaxed);
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        Ok(())
+        *torn = written < lines.len();
+        if *torn { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 }
 
