@@ -203,8 +203,7 @@ fn open_log(options: &Options) -> Option<Log> {
         return None;
     }
     // Otherwise a log that has reached its limit ends the server (RLIMIT_FSIZE); like this
-    // the write fails. On a system without the signal there is nothing to do.
-    #[cfg(unix)]
+    // the write fails.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     Log::open(&options.log, options.log_format)
         .inspect_err(|error| {

@@ -37,6 +37,9 @@ const LAST: &[u8] = b"GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\nConnection: cl
 /// So many lines on stderr are enough to tell of a trouble that lasts.
 const ENOUGH_NOTICES: usize = 10;
 
+/// How long a server may run, on a machine however busy.
+const LONGEST: Duration = Duration::from_secs(200);
+
 const MIB: usize = 1 << 20;
 
 /// One after another: each of them needs the processors and the descriptors for itself.
@@ -47,7 +50,8 @@ fn alone() -> MutexGuard<'static, ()> {
 
 fn launch(site: &Site, options: &[&str]) -> Launch {
     let root = site.root();
-    Launch::new("threaded_web_server", &[options, &["--root", &root, "0"]].concat())
+    let arguments = [options, &["--root", &root, "0"]].concat();
+    Launch::new("threaded_web_server", &arguments).for_at_most(LONGEST)
 }
 
 /// A server that says and writes no more than it must.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fastrand::Rng;
 use nix::sys::signal::Signal;
@@ -83,10 +83,7 @@ fn bombard(
     }
     let log = site.outside().join("log.txt").display().to_string();
     let options = [options, &["--log", &log]].concat();
-    let server = launch(&site, &options)
-        .for_at_most(Duration::from_secs(200))
-        .start()
-        .ready(ReadyLine::RUNNING);
+    let server = launch(&site, &options).start().ready(ReadyLine::RUNNING);
 
     let address = server.address;
     let (answered, stop) = (AtomicUsize::new(0), AtomicBool::new(false));

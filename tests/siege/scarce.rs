@@ -26,7 +26,7 @@ fn when_descriptors_run_out_clients_wait_or_are_refused() {
     .cause(&[Seen::Stderr], "say it when it begins, not each time")
     .read(handout::LIMITS);
     let site = Site::new();
-    let server = launch(&site, &["--quiet", "--no-log"])
+    let server = launch(&site, &["--quiet", "--no-log", "--keep-alive-timeout", "60"])
         .under("ulimit -n 64")
         .start()
         .ready(ReadyLine::RUNNING);
@@ -108,7 +108,7 @@ fn when_threads_cannot_be_started_clients_are_refused() {
     .cause(&[Seen::Stderr], "say it when it begins, not each time")
     .read(handout::LIMITS);
     let site = Site::new();
-    let server = launch(&site, &["--quiet", "--no-log"])
+    let server = launch(&site, &["--quiet", "--no-log", "--keep-alive-timeout", "60"])
         .under(few_threads)
         .start()
         .ready(ReadyLine::RUNNING);
