@@ -13,7 +13,6 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -24,7 +23,7 @@ use lab_http::head::{self, Request};
 use lab_http::log::{Exchange, Format, Log};
 use lab_http::response::{self, Answer, Status};
 use lab_http::{condition, persistence, target};
-use socket_lab::cli::{self, Failure};
+use socket_lab::cli::{self, Failure, Seldom};
 use socket_lab::stop::{self, Connections};
 use socket_lab::{net, terminal};
 use socket2::SockRef;
@@ -129,19 +128,11 @@ fn serve(options: Options) -> Result<(), Failure> {
     let connections = Connections::default();
     stop::on_signal(&connections)?;
     let log = open_log(&options);
-    let log_fails = AtomicBool::new(false);
-    let server = Arc::new(Server {
-        options,
-        root,
-        connections,
-        log,
-        log_fails,
-        no_file: cli::Seldom::default(),
-    });
+    let troubles = Troubles::default();
+    let server = Arc::new(Server { options, root, connections, log, troubles });
     let bound = listener.local_addr().map_err(|error| Failure::refused(net::why(&error)))?;
     terminal::say(&format!("Server is running on host/port: {}/{}", bound.ip(), bound.port()))?;
 
-    let not_served = cli::Seldom::default();
     loop {
         // Waits for a connection, and returns a new socket for it alone. It has the same
         // local port as the listening one; what tells connections apart is the client's
@@ -151,7 +142,10 @@ fn serve(options: Options) -> Result<(), Failure> {
         {
             // Most likely the descriptors, or the threads, have run out. Who comes now waits
             // in the backlog until others have gone.
-            not_served.notice(format_args!("cannot serve a connection: {}", lacking(&error)));
+            server
+                .troubles
+                .accept
+                .notice(format_args!("cannot serve a connection: {}", lacking(&error)));
             thread::sleep(PAUSE_AFTER_ERROR);
         }
     }
@@ -260,10 +254,20 @@ struct Server {
     root: Root,
     connections: Connections,
     log: Option<Log>,
-    /// Whether the last line could not be written, so that this is said once only.
-    log_fails: AtomicBool,
-    /// Tells of files that cannot be opened for lack of descriptors.
-    no_file: cli::Seldom,
+    troubles: Troubles,
+}
+
+/// What the server goes on in spite of.
+#[derive(Default)]
+struct Troubles {
+    /// No descriptor or thread for another connection.
+    accept: Seldom,
+    /// No descriptor for a file.
+    open: Seldom,
+    /// No room for the log.
+    log: Seldom,
+    /// No room for what is printed.
+    print: Seldom,
 }
 
 /// How a connection ended.
@@ -393,7 +397,7 @@ impl Server {
         }
         let answer = self.find(request).unwrap_or_else(|error| {
             let (shown, why) = (request.target, net::why(&error));
-            self.no_file.notice(format_args!("cannot open {shown}: {why}"));
+            self.troubles.open.notice(format_args!("cannot open {shown}: {why}"));
             Answer::text(Status::ServiceUnavailable, "the server cannot open the file now")
         });
         (answer, behind)
@@ -468,19 +472,26 @@ impl Server {
 
     fn log(&self, exchange: &Exchange<'_>) {
         let Some(log) = &self.log else { return };
-        match log.add(exchange) {
-            Ok(()) => self.log_fails.store(false, Ordering::Relaxed),
-            Err(error) if !self.log_fails.swap(true, Ordering::Relaxed) => {
-                cli::notice(format_args!("the log cannot be written: {}", net::why(&error)));
-            }
-            Err(_) => {}
+        if let Err(error) = log.add(exchange) {
+            let why = net::why(&error);
+            self.troubles.log.notice(format_args!("the log cannot be written: {why}"));
         }
     }
 
     /// Prints whole lines at once, so that those of other threads do not get between.
     fn say(&self, lines: &str) {
-        if !self.options.quiet && terminal::say(lines).is_err() {
-            stop::begin(&self.connections); // Nobody reads our stdout any more.
+        if self.options.quiet {
+            return;
+        }
+        match terminal::say(lines) {
+            Ok(()) => {}
+            // Nobody reads our stdout any more.
+            Err(Failure::OutputClosed) => stop::begin(&self.connections),
+            Err(_) => {
+                self.troubles
+                    .print
+                    .notice("nothing can be printed any more: is the disk full?");
+            }
         }
     }
 }
