@@ -47,13 +47,19 @@ pub fn answer_to_the_end(client: &mut Peer, limit: Duration, promise: &Promise) 
     }
     let answer = Answer::of(&all, promise);
     if !ended {
+        let says_close = answer
+            .fields
+            .iter()
+            .any(|(name, value)| name == "connection" && value.eq_ignore_ascii_case("close"));
+        let cause = if says_close {
+            "`Connection: close` is a promise: close the connection behind the answer"
+        } else {
+            "close the connection behind the answer: its client has not asked for more"
+        };
         promise.broken_because(
             Seen::StillOpen,
             "the answer came, but the connection stays open",
-            Some(
-                "`Connection: close` is a promise: close the connection behind the answer"
-                    .to_owned(),
-            ),
+            Some(cause.to_owned()),
         );
     }
     answer

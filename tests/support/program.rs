@@ -39,8 +39,12 @@ const KEEPER_LIMIT: Duration = Duration::from_secs(60);
 /// The signal by which a keeper ends a program.
 const SIGKILL: i32 = Signal::SIGKILL as i32;
 
-/// How often the sockets of a starting program are looked up.
+/// How often a starting program is looked at.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How often the sockets of one that has said nothing are looked up, which takes long on a
+/// machine with many connections.
+const LOOK_AT_SOCKETS: Duration = Duration::from_millis(500);
 
 /// A program to be started.
 pub struct Launch {
@@ -501,7 +505,7 @@ impl Running {
     fn line_that_begins(&self, ready: &str, promise: &Promise) -> Result<String, Ended> {
         let process = &self.process;
         let until = process.started + START;
-        let mut deed = None;
+        let (mut deed, mut look_next) = (None, Instant::now() + LOOK_AT_SOCKETS);
         loop {
             // Between the last look and now it may have come.
             let late = until < Instant::now();
@@ -519,7 +523,12 @@ impl Running {
             {
                 return Err(end);
             }
-            if let Some(socket) = self.sockets().unwrap_or_default().first() {
+            let mut open = Vec::new();
+            if look_next < Instant::now() {
+                open = self.sockets().unwrap_or_default();
+                look_next = Instant::now() + LOOK_AT_SOCKETS;
+            }
+            if let Some(socket) = open.first() {
                 let since = *deed.get_or_insert_with(Instant::now);
                 if since.elapsed() > WORD_AFTER_DEED {
                     let (happened, cause) = without_ready_line(&process.stdout.bytes(), ready);

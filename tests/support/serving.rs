@@ -728,7 +728,7 @@ impl WebServer {
         let server = self.program.start(&["--host", "0.0.0.0"]);
         let promise =
             promise("`--host 0.0.0.0` lets clients in at every address of this machine")
-                .cause(&[Seen::Refused], "--host is not looked at")
+                .cause(&[Seen::Refused, Seen::Stdout], "--host is not looked at")
                 .read(handout::EVERY_PROGRAM);
         if !server.address.ip().is_unspecified() {
             promise.broken(
@@ -749,7 +749,13 @@ impl WebServer {
         let promise = manners::stops_in_good_order(&self.program, signal);
         let mut idle = server.connect(&promise);
         server.running.signal(signal);
-        let end = server.running.ended(&promise);
+        // The 5 s are for an answer under way, and there is none.
+        let Some(end) = server.running.ended_within(Duration::from_secs(4)) else {
+            promise.broken(
+                Seen::StillOpen,
+                "it was still running after 4 s, with one idle client",
+            );
+        };
         end.status(0, &promise);
         manners::no_crash_shown(&end, &promise);
         let _ = idle.read_to_the_end(PATIENCE);
@@ -811,7 +817,8 @@ impl WebServer {
         .cause(
             &[Seen::Other],
             "the body is bytes: read and send the file in binary, without decoding it or changing \
-             its line ends; Content-Length counts bytes, not characters",
+             its line ends; Content-Length counts bytes, not characters; and a write may take \
+             only a part of them",
         )
         .cause(&[Seen::Nothing], "the request ended with an empty line: answer now")
         .cause(&[Seen::Closed, Seen::Reset], "the connection ended without an answer")
