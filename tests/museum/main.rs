@@ -13,6 +13,7 @@
 mod http_client;
 mod tcp_client;
 mod tcp_server;
+mod threaded_web_server;
 mod udp_client;
 mod udp_server;
 mod web_server;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Some("tcp_server") => tcp_server::run(),
         Some("tcp_client") => tcp_client::run(),
         Some("web_server") => web_server::run(),
+        Some("threaded_web_server") => threaded_web_server::run(),
         Some("http_client") => http_client::run(),
         _ => Err((EXIT_UNKNOWN, "error: call this by the name of a program".to_owned())),
     };

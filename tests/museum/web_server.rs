@@ -197,7 +197,7 @@ fn read_head(mut stream: &TcpStream, held: &mut Vec<u8>, site: &Site) -> io::Res
 }
 
 /// The end of the first empty line but one at the very beginning.
-fn head_end(held: &[u8]) -> Option<usize> {
+pub(crate) fn head_end(held: &[u8]) -> Option<usize> {
     let mut end = 0;
     for (number, line) in held.split_inclusive(|byte| *byte == b'\n').enumerate() {
         end += line.len();
@@ -208,7 +208,7 @@ fn head_end(held: &[u8]) -> Option<usize> {
     None
 }
 
-fn crlf_end(held: &[u8]) -> Option<usize> {
+pub(crate) fn crlf_end(held: &[u8]) -> Option<usize> {
     held.windows(4).position(|part| part == b"\r\n\r\n").map(|at| at + 4)
 }
 
@@ -287,21 +287,7 @@ impl Answer {
         if flaw("one-buffer") {
             body.truncate(8192);
         }
-        let extension = path.extension().unwrap_or_default().to_string_lossy();
-        let extension = match () {
-            () if flaw("lowercase-types-only") => extension.into_owned(),
-            () => extension.to_lowercase(),
-        };
-        let media_type = match &*extension {
-            "html" | "htm" => "text/html; charset=utf-8",
-            "txt" => "text/plain; charset=utf-8",
-            "css" => "text/css",
-            "js" => "text/javascript",
-            "png" => "image/png",
-            "jpg" | "jpeg" => "image/jpeg",
-            _ => "application/octet-stream",
-        };
-        Some(Self { status, media_type, body, for_head: false })
+        Some(Self { status, media_type: media_type(path), body, for_head: false })
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -341,6 +327,24 @@ impl Answer {
     }
 }
 
+/// Content-Type.
+pub(crate) fn media_type(path: &Path) -> &'static str {
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    let extension = match () {
+        () if flaw("lowercase-types-only") => extension.into_owned(),
+        () => extension.to_lowercase(),
+    };
+    match &*extension {
+        "html" | "htm" => "text/html; charset=utf-8",
+        "txt" => "text/plain; charset=utf-8",
+        "css" => "text/css",
+        "js" => "text/javascript",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        _ => "application/octet-stream",
+    }
+}
+
 /// What is there for a request.
 fn find(request: &Request, root: &Path) -> Answer {
     let found = locate(&request.target, root).and_then(|path| Answer::file(200, &path));
@@ -356,11 +360,16 @@ fn find(request: &Request, root: &Path) -> Answer {
 }
 
 fn locate(target: &str, root: &Path) -> Option<PathBuf> {
+    below(root, name_of(target)?)
+}
+
+/// The name that a target has for a file, decoded.
+pub(crate) fn name_of(target: &str) -> Option<Vec<u8>> {
     let path = match target.split_once("://") {
         Some((scheme, rest))
             if scheme.eq_ignore_ascii_case("http") && !flaw("no-full-urls") =>
         {
-            &rest[rest.find('/')?..]
+            rest.find('/').map_or("/", |at| &rest[at..])
         }
         _ => target,
     };
@@ -369,7 +378,11 @@ fn locate(target: &str, root: &Path) -> Option<PathBuf> {
     if flaw("looks-for-dots-before-decoding") && path.contains("..") {
         return None;
     }
-    let name = if flaw("does-not-decode") { path.into() } else { decode(path.as_bytes()) };
+    Some(if flaw("does-not-decode") { path.into() } else { decode(path.as_bytes()) })
+}
+
+/// The file of this name, if there is one.
+pub(crate) fn below(root: &Path, name: Vec<u8>) -> Option<PathBuf> {
     let mut whole = root.as_os_str().to_owned().into_vec();
     whole.push(b'/');
     whole.extend(name);
@@ -378,6 +391,7 @@ fn locate(target: &str, root: &Path) -> Option<PathBuf> {
     let inside = match () {
         () if flaw("joins-and-opens") || flaw("looks-for-dots-before-decoding") => true,
         () if flaw("follows-links") => !joined.to_string_lossy().contains(".."),
+        () if flaw("refuses-links") => file == joined,
         // The mistake: as text, /www-private begins like /www.
         () if flaw("compares-text") => file.to_str()?.starts_with(root.to_str()?),
         () => file.starts_with(root),
@@ -445,8 +459,12 @@ fn linger(mut stream: &TcpStream, site: &Site) {
 
 /// Now, as `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn date() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let (mut day, second) = (now / 86_400, now % 86_400);
+    date_of(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())
+}
+
+/// Seconds since 1970, in the same form.
+pub(crate) fn date_of(seconds: u64) -> String {
+    let (mut day, second) = (seconds / 86_400, seconds % 86_400);
     let weekday = &"ThuFriSatSunMonTueWed"[day as usize % 7 * 3..][..3];
     let mut year = 1970;
     let mut month = 0;
