@@ -362,7 +362,7 @@ fn only_some_kinds_of_files_are_served() {
     {
         ask(&server, &get(&format!("/{name}")), &promise).status("400 Bad Request", &promise);
     }
-    let server = SERVER.serve(&site, &["--allow", "css,js"]);
+    let server = SERVER.serve(&site, &["--allow", "css,JS"]);
     for (name, status) in [
         ("h.css", "200"),
         ("n.CSS", "200"),

@@ -441,7 +441,7 @@ fn an_answer_without_a_file_keeps_the_connection_too() {
 fn a_malformed_request_is_told_and_the_connection_closed() {
     let site = Site::new();
     let (server, _log) = serve(&site, &["--persistent"]);
-    for fields in [
+    let fields = [
         "Host: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n",
         "Host: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n",
         "Host: a\r\nContent-Length: 5, 6\r\n",
@@ -458,21 +458,26 @@ fn a_malformed_request_is_told_and_the_connection_closed() {
         "",
         "Host: a\r\nHost: a\r\n",
         "Host: a\r\nHost: b\r\n",
-    ] {
-        let promise =
-        promise(format!("a request whose fields are \"{}\" gets 400, `Connection: close`, and the connection ends", fields.escape_debug()))
-            .cause(
-                &[Seen::StillOpen, Seen::Other],
-                "where a request cannot be read nobody knows where the next begins: close",
-            )
-            .cause(
-                &[Seen::Status],
-                "lenient reading is how requests are smuggled past proxies (RFC 9112 §11.2)",
-            )
-            .read(handout::REQUESTS);
-        let request = format!("GET /HelloWorld.html HTTP/1.1\r\n{fields}\r\n");
+    ];
+    let heads =
+        fields.iter().map(|fields| format!("GET /HelloWorld.html HTTP/1.1\r\n{fields}\r\n"));
+    let bare_cr = "GET /HelloWorld.html\r HTTP/1.1\r\nHost: a\r\n\r\n".to_owned();
+    for head in heads.chain([bare_cr]) {
+        let shown = head.escape_debug();
+        let promise = promise(format!(
+            "\"{shown}\" gets 400, `Connection: close`, and the connection ends"
+        ))
+        .cause(
+            &[Seen::StillOpen, Seen::Other],
+            "where a request cannot be read nobody knows where the next begins: close",
+        )
+        .cause(
+            &[Seen::Status],
+            "lenient reading is how requests are smuggled past proxies (RFC 9112 §11.2)",
+        )
+        .read(handout::REQUESTS);
         let mut client = Kept::connect(&server, &promise);
-        let answer = client.ask(request.as_bytes(), &promise);
+        let answer = client.ask(head.as_bytes(), &promise);
         answer.status("400", &promise).says("Connection", "close", &promise);
         client.expect_end(PATIENCE, &promise);
     }
