@@ -190,11 +190,11 @@ fn the_last_request_of_a_hundred_closes_the_connection() {
         )
         .cause(&[Seen::Closed], "the connection was closed too early")
         .read(handout::KEEP_ALIVE);
-    let site = Site::new();
     for (options, most) in
         [(&[][..], 100), (&["--max-requests", "3"], 3), (&["--max-requests", "1"], 1)]
     {
-        let (server, _log) = serve(&site, options);
+        let site = Site::new();
+        let (server, log) = serve(&site, options);
         let mut client = Kept::connect(&server, &promise);
         let address = client.client.address();
         for left in (1..=most).rev() {
@@ -208,6 +208,7 @@ fn the_last_request_of_a_hundred_closes_the_connection() {
             }
         }
         client.expect_end(PATIENCE, &promise);
+        log.lines(2 * most, &promise);
         let line = format!("Maximum {most} requests, connection to {address} is closed.");
         console_says(
             server,
@@ -700,10 +701,7 @@ fn an_answer_says_when_its_file_was_changed() {
     .cause(&[Seen::Other], "Last-Modified is the time of the file, in GMT")
     .read(handout::CONDITIONAL);
     let site = dated_site();
-    // On a machine whose clock on the wall says something else.
-    SERVER.first.must_pass();
-    let arguments = ["--root", &site.root(), "--no-log", "0"];
-    let server = SERVER.launch(&arguments).env("TZ", "Asia/Tokyo").start().ready(SERVER.ready);
+    let server = serve_in_tokyo(&site);
     for method in ["GET", "HEAD"] {
         let request = format!("{method} /HelloWorld.html HTTP/1.1\r\nHost: a\r\n\r\n");
         let answer = ask(&server, request.as_bytes(), &promise);
@@ -727,7 +725,7 @@ fn an_answer_says_when_its_file_was_changed() {
 #[test]
 fn a_file_that_the_client_has_is_not_sent_again() {
     let site = dated_site();
-    let (server, _log) = serve(&site, &[]);
+    let server = serve_in_tokyo(&site);
     for date in [
         "Sun, 06 Nov 1994 08:49:37 GMT",
         "Sunday, 06-Nov-94 08:49:37 GMT",
@@ -786,7 +784,7 @@ fn what_was_not_modified_keeps_the_connection_too() {
 #[test]
 fn an_old_copy_or_a_date_that_is_none_gets_the_file() {
     let site = dated_site();
-    let (server, _log) = serve(&site, &[]);
+    let server = serve_in_tokyo(&site);
     for date in [
         "Sun, 06 Nov 1994 08:49:36 GMT",
         "Saturday, 05-Nov-94 08:49:37 GMT",
@@ -1018,12 +1016,13 @@ fn no_client_can_forge_a_line_or_a_field() {
         ask(&server, &get(target), &promise);
     }
     ask(&server, b"GET /\r[Method: FORGED] HTTP/1.1\r\nHost: a\r\n\r\n", &promise);
+    ask(&server, b"GET /\x1b[31mFORGED.html HTTP/1.1\r\nHost: a\r\n\r\n", &promise);
     ask(
         &server,
         b"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive][Method: FORGED\r\n\r\n",
         &promise,
     );
-    for line in log.lines(14, &promise) {
+    for line in log.lines(16, &promise) {
         let fields = if line.starts_with("[Client request from (") { 5 } else { 4 };
         let brackets = (line.matches('[').count(), line.matches(']').count());
         let sound = line
@@ -1291,6 +1290,13 @@ fn serve_first(site: &Site, more: &[&str]) -> (Server, Log) {
     let log = site.outside().join("log.txt").display().to_string();
     let options = ["--root", &site.root(), "--log", &log];
     (SERVER.start_first(&[&options, more].concat()), Log::of(site))
+}
+
+/// Serves a site where the clock on the wall says something else than GMT.
+fn serve_in_tokyo(site: &Site) -> Server {
+    SERVER.first.must_pass();
+    let arguments = ["--root", &site.root(), "--no-log", "0"];
+    SERVER.launch(&arguments).env("TZ", "Asia/Tokyo").start().ready(SERVER.ready)
 }
 
 /// A site whose page is older than HTTP.

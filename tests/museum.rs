@@ -1192,14 +1192,14 @@ const EXHIBITS: &[Exhibit] = &[
         name: "pool-of-8",
         program: "threaded_web_server",
         mistake: "a pool of eight threads",
-        check: "two_hundred_clients_in_mid_request_delay_nobody",
+        check: "five_hundred_clients_in_mid_request_delay_nobody",
         told: "a pool of threads is full",
     },
     Exhibit {
         name: "pool-of-64",
         program: "threaded_web_server",
         mistake: "a pool of 64 threads",
-        check: "two_hundred_clients_in_mid_request_delay_nobody",
+        check: "five_hundred_clients_in_mid_request_delay_nobody",
         told: "a pool of threads is full",
     },
     Exhibit {
