@@ -54,6 +54,11 @@ impl Connections {
         self.0.lock().open.len()
     }
 
+    /// Whether the server is ending.
+    pub fn are_ending(&self) -> bool {
+        self.0.lock().stopping
+    }
+
     /// Takes no more connections, ends the idle ones, and waits for the others at most
     /// `grace`.
     fn finish(&self, grace: Duration) {
@@ -103,6 +108,9 @@ pub fn on_signal(connections: &Connections) -> Result<(), Failure> {
 /// Begins to end the process with status 0, after the answers that are under way: also that
 /// of the thread which calls this.
 pub fn begin(connections: &Connections) {
+    if std::mem::replace(&mut connections.0.lock().stopping, true) {
+        return; // It has begun already.
+    }
     let ending = connections.clone();
     if thread::Builder::new().spawn(move || end(&ending)).is_err() {
         end(connections);

@@ -14,7 +14,7 @@ use support::{Promise, Seen, client, handout, promise, seed, sockets};
 
 static SERVER: ServerProgram = ServerProgram {
     name: "udp_server",
-    always: &[],
+    scratch: None,
     ready: ReadyLine::READY_TO_RECEIVE,
     default_port: 12000,
     over: Over::Udp,

@@ -15,7 +15,7 @@ use support::{A_MOMENT, PATIENCE, Promise, Seen, client, handout, promise, seed,
 
 static SERVER: ServerProgram = ServerProgram {
     name: "tcp_server",
-    always: &[],
+    scratch: None,
     ready: ReadyLine::READY_TO_RECEIVE,
     default_port: 12000,
     over: Over::Tcp,

@@ -15,7 +15,7 @@ use support::{PATIENCE, Seen, bytes, handout, promise};
 static SERVER: WebServer = WebServer {
     program: ServerProgram {
         name: "web_server",
-        always: &[],
+        scratch: None,
         ready: ReadyLine::READY_TO_SERVE,
         default_port: 6789,
         over: Over::Tcp,

@@ -14,12 +14,12 @@ use support::program::{ReadyLine, Server};
 use support::serving::WebServer;
 use support::site::{HELLO, Site};
 use support::tcp::Peer;
-use support::{PATIENCE, Promise, Seen, bytes, handout, promise, seed};
+use support::{PATIENCE, Promise, Seen, bytes, handout, promise, seed, sockets};
 
 static SERVER: WebServer = WebServer {
     program: ServerProgram {
         name: "threaded_web_server",
-        always: &["--no-log"],
+        scratch: Some(env!("CARGO_TARGET_TMPDIR")),
         ready: ReadyLine::RUNNING,
         default_port: 8080,
         over: Over::Tcp,
@@ -225,6 +225,10 @@ fn the_lines_of_clients_are_never_mixed() {
             answer_to_the_end(&mut peer, PATIENCE, &promise).status("200", &promise);
         }
     });
+    // The last of them may be said a moment after the client has seen its end.
+    server
+        .running
+        .says_within(PATIENCE, |console| console.matches(" is closed.").count() >= 200);
     server.running.signal(Signal::SIGTERM);
     let end = server.running.ended(&promise);
     let console = bytes::text(&end.stdout).replace("\r\n", "\n");
@@ -552,26 +556,24 @@ fn however_a_connection_ends_its_place_is_free_again() {
     )
     .read(handout::LIMITS);
     let site = Site::new();
-    let server =
-        SERVER.serve(&site, &["--max-connections", "3", "--keep-alive-timeout", "0.5"]);
-    let ways: [fn(Peer, &Promise); 4] = [
-        |client, _| client.reset(),
-        |mut client, _| {
+    let server = SERVER.serve(&site, &["--max-connections", "3", "--keep-alive-timeout", "2"]);
+    let ways: [fn(&mut Peer); 4] = [
+        |_| {},
+        |client| {
             let _ = client.try_send(b"GET /HelloW");
-            client.reset();
         },
-        |mut client, promise| {
-            client.send(b"\xff\xfe\0 %% \r\n\r\n", promise);
+        |client| {
+            let _ = client.try_send(b"\xff\xfe\0 %% \r\n\r\n");
             client.read_to_the_end(PATIENCE);
         },
-        |mut client, _| {
+        |client| {
             client.read_to_the_end(PATIENCE);
         },
     ];
     for way in ways {
-        for _ in 0..4 {
-            way(server.connect(&promise), &promise);
-        }
+        let mut clients: Vec<Peer> = (0..4).map(|_| server.connect(&promise)).collect();
+        clients.iter_mut().for_each(way);
+        clients.into_iter().for_each(Peer::reset);
         is_served_again(&server, &promise);
     }
 }
@@ -609,7 +611,7 @@ fn the_next_free_port_is_taken() {
     let first = SERVER.serve(&site, &[]);
     let (ip, taken) = (first.address.ip(), first.address.port());
     // So that it must try more than once, if we can have that one.
-    let _second = TcpListener::bind((ip, taken + 1));
+    let _second = TcpListener::bind((ip, taken.saturating_add(1)));
     let mut passed_over = Vec::new();
     for quiet in [&[][..], &["--quiet"], &["--quiet"], &["--quiet"]] {
         let root = site.root();
@@ -627,11 +629,11 @@ fn the_next_free_port_is_taken() {
         ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
         server.running.signal(Signal::SIGTERM);
         let end = server.running.ended(&promise);
-        if !end.errors().contains(&first.port()) {
-            promise.broken(Seen::Stderr, format!("nothing on stderr names port {taken}"));
+        if end.errors().trim().is_empty() {
+            promise.broken(Seen::Stderr, "nothing is said on stderr");
         }
-        let is_free = |port: &u16| TcpListener::bind((ip, *port)).is_ok();
-        passed_over = (taken + 1..port).filter(is_free).collect();
+        let is_free = |port: &u16| sockets::is_free(SocketAddr::new(ip, *port));
+        passed_over = (taken.saturating_add(1)..port).filter(is_free).collect();
         if passed_over.is_empty() && !quiet.is_empty() {
             break;
         }
@@ -669,7 +671,7 @@ fn the_server_takes_port_8080_unless_told() {
     let server = SERVER.program.launch(&[]).start().ready(ReadyLine::RUNNING);
     let expected = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8080);
     let (ip, port) = (server.address.ip(), server.address.port());
-    let taken = || (8080..port).all(|port| TcpListener::bind((ip, port)).is_err());
+    let taken = || (8080..port).all(|port| !sockets::is_free(SocketAddr::new(ip, port)));
     if ip != expected.ip() || port < 8080 || !taken() {
         promise.broken(Seen::Stdout, format!("it took {ip}/{port}"));
     }
@@ -743,12 +745,7 @@ fn the_server_explains_its_options() {
             "--root",
             "--allow",
             "--keep-alive-timeout",
-            "--max-requests",
-            "--persistent",
             "--max-connections",
-            "--log",
-            "--log-format",
-            "--no-log",
             "--quiet",
         ],
     );
@@ -764,9 +761,7 @@ fn the_server_refuses_wrong_arguments() {
             &["--no-such-option"],
             &["--keep-alive-timeout", "soon", "0"],
             &["--keep-alive-timeout", "-1", "0"],
-            &["--max-requests", "many", "0"],
             &["--max-connections", "many", "0"],
-            &["--log-format", "xml", "0"],
             &["0", "extra"],
         ],
     );

@@ -42,7 +42,7 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 
 /// So many connections over the limit are told so; beyond that, each gets the answer and
 /// no time to read it.
-const MOST_REFUSALS: u64 = 100;
+const MOST_REFUSALS: usize = 100;
 
 /// What is served unless `--allow` adds to it.
 const EXTENSIONS: [&str; 5] = ["txt", "html", "png", "jpg", "jpeg"];
@@ -127,9 +127,18 @@ fn serve(options: Options) -> Result<(), Failure> {
     let listener = listen(&options)?;
     let connections = Connections::default();
     stop::on_signal(&connections)?;
+    // Otherwise a file that has reached its limit of size (RLIMIT_FSIZE), be it the log or
+    // stdout, ends the server; like this the write fails.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let log = open_log(&options);
-    let troubles = Troubles::default();
-    let server = Arc::new(Server { options, root, connections, log, troubles });
+    let server = Arc::new(Server {
+        options,
+        root,
+        connections,
+        refused: Connections::default(),
+        log,
+        troubles: Troubles::default(),
+    });
     let bound = listener.local_addr().map_err(|error| Failure::refused(net::why(&error)))?;
     terminal::say(&format!("Server is running on host/port: {}/{}", bound.ip(), bound.port()))?;
 
@@ -138,7 +147,8 @@ fn serve(options: Options) -> Result<(), Failure> {
         // local port as the listening one; what tells connections apart is the client's
         // address and port.
         let accepted = listener.accept();
-        if let Err(error) = accepted.and_then(|(stream, client)| start(&server, stream, client))
+        if let Err(error) =
+            accepted.and_then(|(stream, client)| hand_over(&server, stream, client))
         {
             // Most likely the descriptors, or the threads, have run out. Who comes now waits
             // in the backlog until others have gone.
@@ -164,14 +174,9 @@ fn lacking(error: &io::Error) -> String {
 fn listen(options: &Options) -> Result<TcpListener, Failure> {
     let mut address = net::resolve_first(&options.host, options.port)?;
     // Fill in start 5.4: take the next free port, unless this one alone will do
-    loop {
-        let listening = TcpListener::bind(address).and_then(|listener| {
-            // On a socket that listens already, listen(2) only sets the backlog anew.
-            SockRef::from(&listener).listen(BACKLOG)?;
-            Ok(listener)
-        });
-        match listening {
-            Ok(listener) => return Ok(listener),
+    let listener = loop {
+        match TcpListener::bind(address) {
+            Ok(listener) => break listener,
             Err(error)
                 if error.kind() == io::ErrorKind::AddrInUse
                     && !options.strict_port
@@ -181,14 +186,19 @@ fn listen(options: &Options) -> Result<TcpListener, Failure> {
                 cli::notice(format_args!("port {} is taken, trying {next}", address.port()));
                 address.set_port(next);
             }
-            Err(error) => {
-                return Err(net::cannot_listen("threaded_web_server", address, &error));
-            }
+            Err(error) => return Err(cannot_listen(address, &error)),
         }
-    }
-    // Fill in instead: TcpListener::bind(address)
-    // Fill in instead:     .map_err(|error| net::cannot_listen("threaded_web_server", address, &error))
+    };
+    // Fill in instead: let listener =
+    // Fill in instead:     TcpListener::bind(address).map_err(|error| cannot_listen(address, &error))?;
     // Fill in end 5.4
+    // On a socket that listens already, listen(2) only sets the backlog anew.
+    SockRef::from(&listener).listen(BACKLOG).map_err(|error| cannot_listen(address, &error))?;
+    Ok(listener)
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
+    net::cannot_listen("threaded_web_server", address, error)
 }
 
 /// Opens the log. A server without one is better than none.
@@ -196,9 +206,6 @@ fn open_log(options: &Options) -> Option<Log> {
     if options.no_log {
         return None;
     }
-    // Otherwise a log that has reached its limit ends the server (RLIMIT_FSIZE); like this
-    // the write fails.
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     Log::open(&options.log, options.log_format)
         .inspect_err(|error| {
             let (shown, why) = (options.log.display(), net::why(error));
@@ -207,27 +214,27 @@ fn open_log(options: &Options) -> Option<Log> {
         .ok()
 }
 
-/// Attends to a connection on a thread of its own.
-fn start(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) -> io::Result<()> {
+/// Gives a connection a place and a thread of its own, or refuses it.
+fn hand_over(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) -> io::Result<()> {
     let stream = Arc::new(stream);
-    // As in lab 2: known to the signal handler until `place` is dropped.
-    let Some(place) = server.connections.enter(&stream) else { return Ok(()) };
-    // Fill in start 5.3: count the connections that are too many
-    let open = server.connections.count() as u64;
-    let too_many = open.saturating_sub(server.options.max_connections);
-    // Fill in instead: let too_many = 0;
+    // Fill in start 5.3: see whether there is a place for one more
+    let is_full = server.connections.count() as u64 >= server.options.max_connections;
+    // Fill in instead: let is_full = false;
     // Fill in end 5.3
-    if too_many > MOST_REFUSALS {
+    if is_full && server.refused.count() >= MOST_REFUSALS {
         let _ = refuse(&stream);
         return Ok(());
     }
+    let among = if is_full { &server.refused } else { &server.connections };
+    // As in lab 2: known to the signal handler until `place` is dropped.
+    let Some(place) = among.enter(&stream) else { return Ok(()) };
     // Fill in start 5.1: attend to the client on a thread of its own
     let (server, attended) = (Arc::clone(server), Arc::clone(&stream));
     let work = move || {
-        if too_many == 0 {
-            server.attend(&attended, client);
-        } else {
+        if is_full {
             let _ = refuse(&attended).and_then(|()| net::close_gently(&attended));
+        } else {
+            server.attend(&attended, client);
         }
         drop(place);
     };
@@ -245,7 +252,7 @@ fn refuse(stream: &TcpStream) -> io::Result<()> {
     let answer = Answer::text(Status::ServiceUnavailable, what);
     let mut head = answer.head();
     head.field("Connection", "close");
-    answer.send(head, stream)
+    answer.send(head, stream, &mut 0)
 }
 
 /// What all threads share.
@@ -253,6 +260,8 @@ struct Server {
     options: Options,
     root: Root,
     connections: Connections,
+    /// Those that were one too many, and are being told so: they take nobody's place.
+    refused: Connections,
     log: Option<Log>,
     troubles: Troubles,
 }
@@ -312,7 +321,7 @@ impl Server {
     /// Answers one request after another.
     fn converse(&self, stream: &TcpStream, client: SocketAddr) -> io::Result<Ended> {
         let timeout = self.options.keep_alive_timeout;
-        response::limit_waiting(stream)?;
+        response::prepare(stream)?;
         // What has come and is not answered yet. A client may send several requests
         // without waiting for the answers (pipelining, RFC 9112 §9.3.2).
         let mut received = Vec::new();
@@ -320,9 +329,15 @@ impl Server {
         loop {
             // The clock runs from the last answer, at first from the accept.
             let arrival = arrival::read_head(stream, &mut received, timeout)?;
+            // The empty line that is passed over before a request begins none.
+            let nothing = matches!(received[..], [] | [b'\n'] | [b'\r'] | [b'\r', b'\n']);
             match arrival {
-                Arrival::TimedOut if received.is_empty() => return Ok(Ended::TimedOut),
-                Arrival::BrokenOff if received.is_empty() => return Ok(Ended::Closed),
+                Arrival::TimedOut if nothing => return Ok(Ended::TimedOut),
+                Arrival::BrokenOff if nothing => return Ok(Ended::Closed),
+                // It was this server that broke it off.
+                Arrival::BrokenOff if self.connections.are_ending() => {
+                    return Ok(Ended::Closed);
+                }
                 _ => {}
             }
             let asked = SystemTime::now();
@@ -333,7 +348,6 @@ impl Server {
             let head = terminal::escape(&received[..length]);
             self.say(&format!("Received request from {client}:\n{}", head.trim_end()));
 
-            left -= 1;
             let (request, answer, behind) = match arrival.request(&received, timeout) {
                 Ok(request) => {
                     let (answer, behind) = self.answer(&request);
@@ -342,12 +356,13 @@ impl Server {
                 Err(refusal) => (None, refusal, Behind::Unknown),
             };
             // Fill in start 6.1: go on if the client may, and wants to, ask again
-            let goes_on = behind == Behind::Another && left > 0;
+            let goes_on = behind == Behind::Another && left > 1;
             // Fill in instead: let goes_on = false;
             // Fill in end 6.1
             let for_head = head::asks_for_head(&received);
             let status = answer.status;
-            let sent = self.send(stream, answer, for_head, goes_on.then_some(left + 1));
+            let mut body = 0;
+            let sent = self.send(stream, answer, for_head, goes_on.then_some(left), &mut body);
             self.log(&Exchange {
                 client: client.ip(),
                 asked,
@@ -356,7 +371,7 @@ impl Server {
                 status,
                 answered: SystemTime::now(),
                 kept: goes_on,
-                body: sent.as_ref().map_or(0, |bytes| *bytes),
+                body,
             });
             sent?;
 
@@ -370,11 +385,12 @@ impl Server {
                 }
                 return Ok(match (arrival, behind) {
                     (Arrival::TimedOut, _) => Ended::TimedOut,
-                    (_, Behind::Another) => Ended::Maximum,
+                    (_, Behind::Another) if left == 1 => Ended::Maximum,
                     _ => Ended::Closed,
                 });
             }
             self.say(&format!("Request completed, waiting for next request from: {client}"));
+            left -= 1;
         }
     }
 
@@ -405,10 +421,10 @@ impl Server {
 
     /// The file that a request means, or why there is none for it.
     fn find(&self, request: &Request<'_>) -> io::Result<Answer> {
-        // Fill in start 5.2: look at the kind of file, then for the file; / is its index
         let Some(path) = target::file_path(request.target) else {
             return Answer::not_found(&self.root);
         };
+        // Fill in start 5.2: take the index for /, and refuse what is of another kind
         let path = if path.as_os_str().is_empty() { PathBuf::from(INDEX) } else { path };
         let Some(extension) = path.extension() else {
             return Answer::not_found(&self.root);
@@ -417,6 +433,7 @@ impl Server {
             let what = format!("files like {} are not served here", path.display());
             return Ok(Answer::text(Status::BadRequest, what));
         }
+        // Fill in end 5.2
         let Some(found) = self.root.find(&path)? else {
             return Answer::not_found(&self.root);
         };
@@ -425,8 +442,6 @@ impl Server {
             return Ok(Answer::text(status, "the file is not as the request demands"));
         }
         Ok(Answer::file(status, &path, found))
-        // Fill in instead: todo!("5.2: look for {}", request.target)
-        // Fill in end 5.2
     }
 
     fn serves(&self, extension: &OsStr) -> bool {
@@ -438,21 +453,23 @@ impl Server {
         persistence::is_wanted(request.minor_version, request.fields, !self.options.persistent)
     }
 
-    /// Sends an answer, with the number of requests that the connection may still have if
-    /// it goes on. Returns the bytes of body that were sent.
+    /// Sends an answer, with the number of requests that the connection may have from this
+    /// one on if it goes on; counts the bytes of body that were sent.
     fn send(
         &self,
         mut stream: &TcpStream,
         answer: Answer,
         for_head: bool,
         keep_alive: Option<u64>,
-    ) -> io::Result<u64> {
+        body: &mut u64,
+    ) -> io::Result<()> {
+        let now = SystemTime::now();
         let mut head = answer.head();
         if let (Status::Ok | Status::NotModified, Some(time)) =
             (answer.status, answer.modified())
         {
             // A time to come would be a lie by the server's own clock (RFC 9110 §8.8.2.1).
-            head.field("Last-Modified", httpdate::fmt_http_date(time.min(SystemTime::now())));
+            head.field("Last-Modified", httpdate::fmt_http_date(time.min(now)));
         }
         match keep_alive {
             Some(most) => {
@@ -464,10 +481,9 @@ impl Server {
             None => head.field("Connection", "close"),
         }
         if for_head || answer.status == Status::NotModified {
-            return stream.write_all(&head.finish()).map(|()| 0);
+            return stream.write_all(&head.finish());
         }
-        let length = answer.length();
-        answer.send(head, stream).map(|()| length)
+        answer.send(head, stream, body)
     }
 
     fn log(&self, exchange: &Exchange<'_>) {

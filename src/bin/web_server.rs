@@ -139,7 +139,7 @@ fn converse(
     timeout: Duration,
 ) -> Result<Asked, Trouble> {
     terminal::say(&format!("Connected to {client}"))?;
-    response::limit_waiting(stream)?;
+    response::prepare(stream)?;
     let mut received = Vec::new();
     let arrival = arrival::read_head(stream, &mut received, timeout)?;
     if received.is_empty() && arrival == Arrival::BrokenOff {
@@ -205,5 +205,5 @@ fn send(mut stream: &TcpStream, answer: Answer, for_head: bool) -> io::Result<()
     let mut head = answer.head();
     // The client need not wait for more behind this answer (RFC 9112 §9.6).
     head.field("Connection", "close");
-    if for_head { stream.write_all(&head.finish()) } else { answer.send(head, stream) }
+    if for_head { stream.write_all(&head.finish()) } else { answer.send(head, stream, &mut 0) }
 }

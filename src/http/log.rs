@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -58,8 +58,9 @@ impl Log {
     /// # Errors
     /// It cannot be written.
     pub fn open(path: &Path, format: Format) -> io::Result<Self> {
+        let torn = ends_within_a_line(path).unwrap_or(false);
         let file = OpenOptions::new().create(true).append(true).open(path)?;
-        Ok(Self { file, format, torn: Mutex::new(false) })
+        Ok(Self { file, format, torn: Mutex::new(torn) })
     }
 
     /// Adds an exchange, with a single write(2). Because the file was opened to be appended
@@ -92,7 +93,7 @@ impl Exchange<'_> {
     /// As in `[Client request from (localhost, 127.0.0.1)][Connection: keep-alive]…`.
     fn lab(&self) -> String {
         // Fill in start 6.4: write down the request and the response, a line for each
-        let client = self.client;
+        let client = self.client.to_canonical();
         let name =
             if client.is_loopback() { "localhost".to_owned() } else { client.to_string() };
         let (connection, method, file) = match self.request {
@@ -117,7 +118,8 @@ impl Exchange<'_> {
 
     /// As in `127.0.0.1 - - [05/Apr/2024:13:33:33 +0000] "GET / HTTP/1.1" 200 905 "-" "curl"`.
     fn combined(&self) -> String {
-        let Self { client, request, body, .. } = self;
+        let Self { request, body, .. } = self;
+        let client = self.client.to_canonical();
         let line = match request {
             Some(request) => quoted(
                 format!(
@@ -143,6 +145,19 @@ impl Exchange<'_> {
              \"{referer}\" \"{agent}\"\n"
         )
     }
+}
+
+/// Whether an earlier run has left a part of a line, for instance on a full disk.
+fn ends_within_a_line(path: &Path) -> io::Result<bool> {
+    // A pipe has no end to look at, and opening it would wait.
+    if !path.metadata()?.is_file() {
+        return Ok(false);
+    }
+    let mut file = File::open(path)?;
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
 }
 
 fn said(keep_alive: bool) -> &'static str {

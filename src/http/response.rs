@@ -17,7 +17,8 @@ const NOT_FOUND_TEXT: &str = "File not found";
 /// What a server says in words.
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// How long a client may take nothing of its answer.
+/// How long a client may take nothing of its answer. A write(2) of which a part went into
+/// the send buffer gives that up after this time, and the next one after as much again.
 const STALLED: Duration = Duration::from_secs(15);
 
 /// The send buffer of a connection, in bytes. A write that blocks goes on when a third of it
@@ -28,12 +29,12 @@ const SEND_BUFFER: usize = 256 * 1024;
 /// How much of a file is read and written at a time, in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// Lets nothing keep an answer waiting: for ever if the client does not read it, and not for
-/// a moment otherwise.
+/// Sets what a connection needs so that nothing keeps its answers waiting: not for ever if
+/// the client does not read them, and not for a moment otherwise.
 ///
 /// # Errors
 /// The client has gone already.
-pub fn limit_waiting(stream: &TcpStream) -> io::Result<()> {
+pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     // Nagle's algorithm keeps a small segment back until the one before is acknowledged (RFC
     // 9293 §3.7.4), for which many a client takes its time (delayed ACK): 40 ms and more.
     stream.set_nodelay(true)?;
@@ -150,17 +151,19 @@ impl Answer {
         head
     }
 
-    /// Sends the head, and the body behind it.
+    /// Sends the head, and the body behind it, whose bytes are added to `sent` as they go.
     ///
     /// # Errors
     /// The client takes no more, the file cannot be read, or it has become shorter than it
     /// was: what was announced as the length is then not true any more.
-    pub fn send(self, head: Head, mut stream: &TcpStream) -> io::Result<()> {
+    pub fn send(self, head: Head, mut stream: &TcpStream, sent: &mut u64) -> io::Result<()> {
         let mut piece = head.finish();
         let found = match self.body {
             Body::Text(text) => {
                 piece.extend_from_slice(text.as_bytes());
-                return stream.write_all(&piece);
+                stream.write_all(&piece)?;
+                *sent += text.len() as u64;
+                return Ok(());
             }
             Body::File(found) => found,
         };
@@ -171,10 +174,12 @@ impl Answer {
             let room = (PIECE.saturating_sub(piece.len()) as u64).min(bytes.limit());
             // All at once: as it is, the vector would grow in steps, with a read for each.
             piece.reserve(room as usize);
-            if bytes.by_ref().take(room).read_to_end(&mut piece)? == 0 {
+            let read = bytes.by_ref().take(room).read_to_end(&mut piece)?;
+            if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             stream.write_all(&piece)?;
+            *sent += read as u64;
             piece.clear();
         }
         stream.write_all(&piece)

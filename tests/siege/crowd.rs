@@ -3,14 +3,16 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::http::get;
+use support::http::{ask, get};
 use support::processes::Usage;
 use support::program::ReadyLine;
 use support::site::{HELLO, Site};
 use support::{PATIENCE, Promise, Seen, handout, promise, seed};
 
 use crate::wire::{Answer, Client, End, Fault};
-use crate::{KEPT, MIB, alone, descriptors_allowed, ends_quietly, is_served, launch, serve};
+use crate::{
+    KEPT, LAST, MIB, alone, descriptors_allowed, ends_quietly, is_served, launch, serve,
+};
 use crate::{settles, usage_at_rest};
 
 /// What an idle connection may cost in memory: a thread's stack as far as it was used, and
@@ -210,30 +212,66 @@ fn clients_that_read_nothing_cost_no_more_than_a_buffer() {
 }
 
 #[test]
-#[ignore = "measures times; .ci/run runs it"]
-fn exchanges_on_a_kept_connection_follow_at_once() {
-    // How long a kernel puts off an acknowledgement, less what a timer may be early.
-    const PUT_OFF: Duration = Duration::from_millis(38);
+#[ignore = "takes 30 s; .ci/run runs it"]
+fn a_client_that_reads_nothing_is_given_up() {
     let _alone = alone();
-    let promise = promise("the answers on a kept connection come at once")
-        .cause(
-            &[Seen::Time],
-            "head and body are written one after the other, and the second waits until the \
-             client has acknowledged the first: set TCP_NODELAY, or write both at once",
-        )
-        .read(handout::KEEP_ALIVE);
+    let promise = promise(
+        "a client that takes nothing of its answer for 15 s, and 15 s again, is given up",
+    )
+    .cause(&[Seen::StillOpen], "a write that blocks has no limit (SO_SNDTIMEO)")
+    .cause(&[Seen::Time], "a client that reads slowly is none that reads nothing")
+    .read(handout::LIMITS);
     let site = Site::new();
-    let server = serve(&site, &[]);
-    let mut client = tell(Client::connect(server.address), &promise);
-    let late = (0..50).filter(|_| {
-        let asked = Instant::now();
-        tell(client.ask(KEPT).and_then(|answer| is_hello(&answer)), &promise);
-        PUT_OFF < asked.elapsed()
-    });
-    let late = late.count();
-    if 25 < late {
-        promise.broken(Seen::Time, format!("{late} of 50 answers took 40 ms or more"));
+    site.file("large.txt", &vec![b'x'; 20 * MIB]);
+    let server = launch(&site, &["--no-log"]).start().ready(ReadyLine::RUNNING);
+    let mut deaf = server.connect(&promise);
+    deaf.send(&get("/large.txt"), &promise);
+    let over = format!("Connection to {} is closed.", deaf.address());
+    if server.running.line_within(Duration::from_secs(8), &over) {
+        promise.broken(Seen::Time, "it was given up within 8 s");
     }
+    if !server.running.line_within(Duration::from_secs(40), &over) {
+        promise.broken(Seen::StillOpen, "48 s later it is still there");
+    }
+    is_served(&server, &promise);
+}
+
+#[test]
+#[ignore = "is about a fraction of a second; .ci/run runs it"]
+fn those_who_were_refused_take_nobodys_place() {
+    let _alone = alone();
+    let promise = promise(
+        "a client that was refused, and does not go, takes no place: when one is free, the next \
+         client is served",
+    )
+    .cause(
+        &[Seen::Status],
+        "refused connections that are not closed yet are counted like those that are served",
+    )
+    .read(handout::LIMITS);
+    let site = Site::new();
+    let options = ["--no-log", "--max-connections", "1"];
+    let server = launch(&site, &options).start().ready(ReadyLine::RUNNING);
+    let first = server.connect(&promise);
+    let accepted = format!("Received connection from {}", first.address());
+    server.running.line_within(PATIENCE, &accepted);
+    let mut refused: Vec<_> = (0..3).map(|_| server.connect(&promise)).collect();
+    for client in &mut refused {
+        if !client.has_something(PATIENCE) {
+            promise.broken(Seen::Nothing, "no 503 came");
+        }
+    }
+    let over = format!("Connection to {} is closed.", first.address());
+    first.reset();
+    server.running.line_within(PATIENCE, &over);
+    // Said a moment before the place is free; refused connections are kept for a second.
+    let until = Instant::now() + Duration::from_millis(500);
+    while ask(&server, LAST, &promise).status_line.contains(" 503 ") {
+        if until < Instant::now() {
+            promise.broken(Seen::Status, "nobody is served, and still 503 comes");
+        }
+    }
+    drop(refused);
 }
 
 /// Where in an exchange a client goes away.

@@ -3,14 +3,17 @@
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::executables::root;
 use crate::first::First;
 use crate::program::{Ended, Launch, ReadyLine, Server, complete};
 use crate::story::{Promise, Seen};
 use crate::terminal::Terminal;
-use crate::{PATIENCE, bytes, handout, promise, server, sockets};
+use crate::{PATIENCE, bytes, handout, promise, sockets};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::Signal;
 
@@ -18,8 +21,8 @@ use nix::sys::signal::Signal;
 pub struct ServerProgram {
     /// Its name.
     pub name: &'static str,
-    /// Options that it is always started with.
-    pub always: &'static [&'static str],
+    /// Where it is started, if not in the kit's own folder: it writes a log there.
+    pub scratch: Option<&'static str>,
     /// Its ready line.
     pub ready: ReadyLine,
     /// The port it takes when none is given.
@@ -49,13 +52,21 @@ impl ServerProgram {
     /// Starts it on a free port, for its first check.
     pub fn start_first(&self, more: &[&str]) -> Server {
         // The options first: not every program takes them anywhere.
-        server(self.name, &[self.always, more, &["0"]].concat(), self.ready)
+        self.launch_first(&[more, &["0"]].concat()).start().ready(self.ready)
     }
 
     /// It with these arguments, the options first, if it passes its first check.
     pub fn launch(&self, arguments: &[&str]) -> Launch {
         self.first.must_pass();
-        Launch::new(self.name, &[self.always, arguments].concat())
+        self.launch_first(arguments)
+    }
+
+    fn launch_first(&self, arguments: &[&str]) -> Launch {
+        let launch = Launch::new(self.name, arguments);
+        let Some(scratch) = self.scratch else { return launch };
+        // The folder that a web server serves unless told. It may be there already.
+        let _ = symlink(root().join("www"), Path::new(scratch).join("www"));
+        launch.in_folder(Path::new(scratch))
     }
 }
 

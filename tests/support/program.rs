@@ -379,8 +379,12 @@ impl Running {
 
     /// Whether this line comes on stdout within `limit`.
     pub fn line_within(&self, limit: Duration, line: &str) -> bool {
-        let there =
-            |bytes: &[u8]| bytes::text(bytes).lines().any(|its| its == line).then_some(());
+        self.says_within(limit, |text| text.lines().any(|its| its == line))
+    }
+
+    /// Whether stdout is, within `limit`, as `wanted` says.
+    pub fn says_within(&self, limit: Duration, wanted: impl Fn(&str) -> bool) -> bool {
+        let there = |bytes: &[u8]| wanted(&bytes::text(bytes)).then_some(());
         self.process.stdout.wait_for(limit, there).is_some()
     }
 

@@ -513,6 +513,7 @@ impl WebServer {
     )
     .read(handout::HEAD);
         let mut client = server.connect(&promise);
+        client.send(b"G", &promise);
         let mut waited = 0;
         while !client.has_something(Duration::from_millis(100)) {
             waited += 1;

@@ -6,6 +6,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use nix::unistd::Pid;
+use socket2::{Domain, Socket, Type};
 
 use crate::processes::with_descendants;
 
@@ -87,6 +88,14 @@ fn address(field: &str) -> Option<SocketAddr> {
         _ => return None,
     };
     Some(SocketAddr::new(ip, port))
+}
+
+/// Whether a listening socket could be bound there, and nobody's connections of before stand
+/// in the way (TIME_WAIT).
+pub fn is_free(address: SocketAddr) -> bool {
+    // std's TcpListener would pass over those by SO_REUSEADDR; a server need not.
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None);
+    socket.is_ok_and(|socket| socket.bind(&address.into()).is_ok())
 }
 
 #[cfg(test)]
