@@ -2,7 +2,7 @@
 //!
 //! - [`arrival`]: reading the head of a request;
 //! - [`head`]: where a head ends, and what it says;
-//! - [`target`], [`files`]: which file is meant, and opening it;
+//! - [`target`], [`host`], [`files`]: which file is meant, and opening it;
 //! - [`response`]: the answer;
 //! - [`persistence`], [`condition`], [`log`]: what lab 6 adds.
 //!
@@ -18,6 +18,7 @@ pub mod chunked;
 pub mod condition;
 pub mod files;
 pub mod head;
+pub mod host;
 pub mod log;
 pub mod persistence;
 pub mod receive;

@@ -1,9 +1,8 @@
 //! Whether a connection goes on, and what a server must know of a request before it keeps
 //! one for another request (RFC 9112 §3.2, §6, §9.3).
 
-use std::net::Ipv6Addr;
-
 use crate::head::{Fields, Malformed, Request, excerpt};
+use crate::host;
 
 /// Whether a message lets its connection go on (RFC 9112 §9.3).
 ///
@@ -48,48 +47,12 @@ pub fn has_body(request: &Request<'_>) -> Result<bool, Malformed> {
 pub fn check_host(request: &Request<'_>) -> Result<(), Malformed> {
     let mut hosts = request.fields.all("Host");
     match (hosts.next(), hosts.next()) {
-        (Some(host), None) if is_host(host) => Ok(()),
+        (Some(host), None) if host::is_host(host) => Ok(()),
         (Some(host), None) => Err(syntax(format!("\"{}\" is no host", excerpt(host)))),
         (Some(_), Some(_)) => Err(syntax("there is more than one Host field")),
         (None, _) if request.minor_version == 0 => Ok(()),
         (None, _) => Err(syntax("the Host field is missing, which HTTP/1.1 demands")),
     }
-}
-
-/// `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2).
-pub fn is_host(value: &[u8]) -> bool {
-    let bracket = value.iter().rposition(|byte| *byte == b']').unwrap_or(0);
-    let colon = value[bracket..].iter().position(|byte| *byte == b':').map(|at| bracket + at);
-    let (host, port) = match colon {
-        Some(colon) => (&value[..colon], &value[colon + 1..]),
-        None => (value, &b""[..]),
-    };
-    let is_fine = match host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")) {
-        Some(address) => is_address(address),
-        None => is_name(host),
-    };
-    is_fine && port.iter().all(u8::is_ascii_digit)
-}
-
-/// An address of IPv6, or of a kind to come, which begins with a v (IPvFuture).
-fn is_address(text: &[u8]) -> bool {
-    match text {
-        [b'v' | b'V', kind @ ..] => kind.iter().all(|byte| *byte == b':' || in_a_name(byte)),
-        _ => str::from_utf8(text).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok()),
-    }
-}
-
-/// A name or an IPv4 address; it may be empty (reg-name).
-fn is_name(text: &[u8]) -> bool {
-    let mut behind_percent = text.split(|byte| *byte == b'%').skip(1);
-    text.iter().all(in_a_name)
-        && behind_percent.all(
-            |text| matches!(text, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()),
-        )
-}
-
-fn in_a_name(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte)
 }
 
 fn syntax(what: impl Into<String>) -> Malformed {
@@ -168,19 +131,6 @@ mod tests {
             ("1.1", "Host: a\r\nHost: a\r\n", false),
             ("1.0", "Host: a\r\nhost: b\r\n", false),
             ("1.1", "Host: a b\r\n", false),
-            ("1.1", "Host: a/b\r\n", false),
-            ("1.1", "Host: me@a\r\n", false),
-            ("1.1", "Host: a:b\r\n", false),
-            ("1.1", "Host: a:1:2\r\n", false),
-            ("1.1", "Host: [::1\r\n", false),
-            ("1.1", "Host: []\r\n", false),
-            ("1.1", "Host: [g::1]\r\n", false),
-            ("1.1", "Host: [127.0.0.1]\r\n", false),
-            ("1.1", "Host: [::ffff:127.0.0.1]\r\n", true),
-            ("1.1", "Host: [v1.a:b]\r\n", true),
-            ("1.1", "Host: a%20b\r\n", true),
-            ("1.1", "Host: a%zz\r\n", false),
-            ("1.1", "Host: a%2\r\n", false),
         ] {
             assert_eq!(with(version, fields, check_host).is_ok(), fine, "{version} {fields:?}");
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 
 use crate::head::{Malformed, Request};
-use crate::persistence;
+use crate::host;
 
 /// The path that `target` names, relative to the root; `None` if it can name no file
 /// there.
@@ -36,8 +36,10 @@ pub fn check(request: &Request<'_>) -> Result<(), Malformed> {
     let is_fine = match behind_scheme(target) {
         // A URL of http must name a host (RFC 9110 §4.2.1), and no user (§4.2.4).
         Some(rest) => {
-            let host = rest.split(['/', '?']).next().unwrap_or_default();
-            !host.is_empty() && !host.starts_with(':') && persistence::is_host(host.as_bytes())
+            let authority = rest.split(['/', '?']).next().unwrap_or_default();
+            !authority.is_empty()
+                && !authority.starts_with(':')
+                && host::is_host(authority.as_bytes())
         }
         None => target.starts_with('/'),
     };
