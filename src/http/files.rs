@@ -20,7 +20,7 @@ pub struct Found {
     pub file: File,
     /// Its length in bytes when it was opened.
     pub length: u64,
-    /// When it was last changed, if an HTTP date can say it.
+    /// When it was last changed, or the time nearest to it that an HTTP date can say.
     pub modified: Option<SystemTime>,
 }
 
@@ -61,15 +61,15 @@ impl Root {
         if !metadata.is_file() {
             return Ok(None);
         }
-        let modified = metadata.modified().ok().filter(|time| in_http_date(*time));
+        let modified = metadata.modified().ok().map(nearest_http_date);
         Ok(Some(Found { file, length: metadata.len(), modified }))
     }
 }
 
-/// Whether an HTTP date can name the time: its years have four digits.
-fn in_http_date(time: SystemTime) -> bool {
-    const YEAR_10000: Duration = Duration::from_secs(253_402_300_800);
-    time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|since| since < YEAR_10000)
+/// HTTP dates have years of four digits, and those of ours begin in 1970.
+fn nearest_http_date(time: SystemTime) -> SystemTime {
+    const END_OF_9999: Duration = Duration::from_secs(253_402_300_799);
+    time.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + END_OF_9999)
 }
 
 /// Whether it is the process or the machine that has run out of something, here of file
