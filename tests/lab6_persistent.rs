@@ -411,12 +411,14 @@ fn pipelined_requests_are_answered_in_order() {
         }
     }
     // What one client leaves unanswered is not read as another's.
-    let mut client = Kept::connect(&server, &promise);
-    client.client.send(&[get("/1.txt"), kept("GET", "/2.txt")].concat(), &promise);
-    client.answer(false, &promise).status("200", &promise);
-    drop(client);
-    let answer = Kept::connect(&server, &promise).ask(&kept("GET", "/3.txt"), &promise);
-    answer.body("this is 3.txt".repeat(100).as_bytes(), &promise);
+    for _ in 0..5 {
+        let mut client = Kept::connect(&server, &promise);
+        client.client.send(&[get("/1.txt"), kept("GET", "/2.txt")].concat(), &promise);
+        client.answer(false, &promise).status("200", &promise);
+        drop(client);
+        let answer = Kept::connect(&server, &promise).ask(&kept("GET", "/3.txt"), &promise);
+        answer.body("this is 3.txt".repeat(100).as_bytes(), &promise);
+    }
     // An empty line before a request is passed over (RFC 9112 §2.2).
     let mut client = Kept::connect(&server, &promise);
     let request = kept("HEAD", "/1.txt");
