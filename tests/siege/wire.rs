@@ -48,6 +48,8 @@ impl Client {
         let stream = TcpStream::connect_timeout(&server, PATIENCE).map_err(|error| {
             let seen = match error.kind() {
                 ErrorKind::ConnectionRefused => Seen::Refused,
+                // A server that ends meanwhile.
+                ErrorKind::ConnectionReset => Seen::Reset,
                 _ => Seen::Nothing,
             };
             (seen, format!("connecting failed: {error}"))

@@ -67,6 +67,8 @@ impl Peer {
                 Lane::new("", server).note(What::ClientDid("connect".to_owned()));
                 let seen = match error.kind() {
                     ErrorKind::ConnectionRefused => Seen::Refused,
+                    // A server that ends meanwhile.
+                    ErrorKind::ConnectionReset => Seen::Reset,
                     _ => Seen::Nothing,
                 };
                 promise.broken(seen, format!("connecting to {server} failed: {error}"));
