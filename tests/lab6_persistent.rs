@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use support::crowd::at_once;
 use support::first::First;
 use support::http::{Answer, Kept, answer_to_the_end, ask, get};
+use support::log::{Combined, DATE, fits};
 use support::manners::{Over, ServerProgram};
 use support::program::{ReadyLine, Server};
 use support::site::{HELLO, NOT_FOUND_PAGE, Site};
@@ -1160,7 +1161,7 @@ fn the_combined_format_is_the_one_that_analysers_read() {
         let no_bytes = bytes == Some("0") && fields.bytes == "-";
         match () {
             () if fields.before != "127.0.0.1 - - " => wrong("it begins with the address"),
-            () if !is_now(fields.date) => {
+            () if !fields.is_of_now() => {
                 wrong("the date does not read like [10/Oct/2000:13:55:36 +0000], or is not now")
             }
             () if !said(fields.request, line) => {
@@ -1177,72 +1178,6 @@ fn the_combined_format_is_the_one_that_analysers_read() {
             () => {}
         }
     }
-}
-
-/// A line of the combined format, taken apart as log analysers do: a backslash before a
-/// quotation mark means that it does not end the field.
-struct Combined<'a> {
-    before: &'a str,
-    date: &'a str,
-    request: &'a str,
-    status: &'a str,
-    bytes: &'a str,
-    referer: &'a str,
-    agent: &'a str,
-}
-
-impl<'a> Combined<'a> {
-    fn of(line: &'a str) -> Option<Self> {
-        let (before, rest) = line.split_once('[')?;
-        let (date, rest) = rest.split_once("] ")?;
-        let (request, rest) = quoted(rest)?;
-        let (status, rest) = rest.strip_prefix(' ')?.split_once(' ')?;
-        let (bytes, rest) = rest.split_once(' ')?;
-        let (referer, rest) = quoted(rest)?;
-        let (agent, rest) = quoted(rest.strip_prefix(' ')?)?;
-        let numbers = [status, bytes]
-            .iter()
-            .all(|number| *number == "-" || number.bytes().all(|byte| byte.is_ascii_digit()));
-        (rest.is_empty() && numbers).then_some(Self {
-            before,
-            date,
-            request,
-            status,
-            bytes,
-            referer,
-            agent,
-        })
-    }
-}
-
-/// What stands between quotation marks at the beginning of `text`, and what stands behind.
-fn quoted(text: &str) -> Option<(&str, &str)> {
-    let text = text.strip_prefix('"')?;
-    let mut escaped = false;
-    let end = text.bytes().position(|byte| {
-        let ends = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        ends
-    })?;
-    Some((&text[..end], &text[end + 1..]))
-}
-
-/// Whether `20/Nov/2026:16:21:22 +0000`, in whatever time zone, is about now.
-fn is_now(date: &str) -> bool {
-    if !fits("##/???/####:##:##:## +####", &date.replacen(" -", " +", 1)) {
-        return false;
-    }
-    let (day, month, year, time) = (&date[..2], &date[3..6], &date[7..11], &date[12..20]);
-    let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].into_iter();
-    let mut dates = days.map(|weekday| format!("{weekday}, {day} {month} {year} {time} GMT"));
-    let Some(there) = dates.find_map(|date| httpdate::parse_http_date(&date).ok()) else {
-        return false;
-    };
-    let number = |digits: &str| digits.parse::<u64>().unwrap_or_default();
-    let ahead = Duration::from_secs(number(&date[22..24]) * 3600 + number(&date[24..26]) * 60);
-    let then = if &date[21..22] == "+" { there - ahead } else { there + ahead };
-    let off = SystemTime::now().duration_since(then).unwrap_or_else(|error| error.duration());
-    off < Duration::from_secs(60)
 }
 
 #[test]
@@ -1343,19 +1278,6 @@ fn conditional(method: &str, date: &str) -> Vec<u8> {
         "{method} /HelloWorld.html HTTP/1.1\r\nHost: a\r\nIf-Modified-Since: {date}\r\n\r\n"
     )
     .into_bytes()
-}
-
-/// A date, as [`fits`] takes it: `#` for a digit, `?` for a letter.
-const DATE: &str = "???, ## ??? #### ##:##:## GMT";
-
-/// Whether `text` is as `form`, where a form's `#` is any digit and its `?` any letter.
-fn fits(form: &str, text: &str) -> bool {
-    form.len() == text.len()
-        && form.bytes().zip(text.bytes()).all(|(form, byte)| match form {
-            b'#' => byte.is_ascii_digit(),
-            b'?' => byte.is_ascii_alphabetic(),
-            _ => form == byte,
-        })
 }
 
 /// Ends the server and looks for lines on its console, in this order, and for none of the

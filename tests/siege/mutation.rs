@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use fastrand::Rng;
 use nix::sys::signal::Signal;
+use support::log::{Combined, fits};
 use support::program::{Ended, ReadyLine};
 use support::site::{HELLO, NOT_FOUND_PAGE, SECRET, Site};
 use support::{PATIENCE, Promise, Seen, bytes, handout, manners, promise, seed};
@@ -168,23 +169,16 @@ fn is_harmless(end: &Ended) {
     }
 }
 
-/// `127.0.0.1 - - [05/Apr/2024:13:33:33 +0000] "GET / HTTP/1.1" 200 905 "-" "curl"`
+/// A line of the combined format in which a quotation mark of a client is `\x22`.
 fn is_combined(line: &str) -> bool {
-    let behind_date = |line: &str| -> Option<String> {
-        let (date, rest) = line.strip_prefix("127.0.0.1 - - [")?.split_once("] ")?;
-        (date.len() == 26 && date.ends_with(" +0000")).then(|| rest.to_owned())
-    };
-    let Some(rest) = behind_date(line) else { return false };
-    if !rest.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        return false;
-    }
-    // A quotation mark within a field is escaped as \x22.
-    let parts: Vec<&str> = rest.split('"').collect();
-    let [first, _, numbers, _, " ", _, last] = parts[..] else { return false };
-    let mut numbers = numbers.trim().split(' ');
-    let (status, length, more) = (numbers.next(), numbers.next(), numbers.next());
-    let number = |text: Option<&str>| text.is_some_and(|text| text.parse::<u64>().is_ok());
-    first.is_empty() && last.is_empty() && number(status) && number(length) && more.is_none()
+    let printable = line.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    printable
+        && line.matches('"').count() == 6
+        && Combined::of(line).is_some_and(|fields| {
+            fields.before == "127.0.0.1 - - "
+                && fits("##/???/####:##:##:## +0000", fields.date)
+                && fields.bytes != "-"
+        })
 }
 
 #[derive(Default)]

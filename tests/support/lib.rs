@@ -12,7 +12,7 @@
 //! - [`manners`]: the checks of what every program of the kit promises;
 //! - [`asking`]: the checks of what the clients of labs 1 and 2 promise alike;
 //! - [`serving`]: the checks of what the web servers of labs 3 and 5 promise alike;
-//! - [`crowd`]: many clients at once;
+//! - [`crowd`]: many clients at once; [`log`]: what a server has logged;
 //! - [`bytes`], [`processes`], [`sockets`], [`seed`], [`handout`]: what the others need.
 //!
 //! Every check runs on a thread of its own and has one record, kept by that thread.
@@ -26,6 +26,7 @@ pub mod executables;
 pub mod first;
 pub mod handout;
 pub mod http;
+pub mod log;
 pub mod manners;
 pub mod processes;
 pub mod program;

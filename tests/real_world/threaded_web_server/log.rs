@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use support::http::{Answer, answer_to_the_end, ask};
-use support::{PATIENCE, Promise, Seen, bytes, handout};
+use support::{PATIENCE, Promise, Seen, bytes, handout, log};
 use tempfile::TempDir;
 
 use super::serve_and_log;
@@ -265,24 +265,18 @@ impl Combined {
     }
 
     fn of(line: &str) -> Option<Self> {
-        let rest = line.strip_prefix("127.0.0.1 - - [")?;
-        let (date, rest) = rest.split_once("] \"")?;
-        let (request, rest) = rest.split_once("\" ")?;
-        let (status, rest) = rest.split_once(' ')?;
-        let (length, rest) = rest.split_once(" \"")?;
-        let (referer, agent) = rest.strip_suffix('"')?.split_once("\" \"")?;
-        let fields = [request, referer, agent];
+        let fields = log::Combined::of(line)?;
+        let said = [fields.request, fields.referer, fields.agent];
         let printable = line.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        let sound = printable && !fields.iter().any(|it| it.is_empty() || it.contains('"'));
-        // As in 06/Nov/1994:08:49:37 +0000.
-        let date: Vec<&str> = date.split(['/', ':', ' ']).collect();
-        let lengths: Vec<usize> = date.iter().map(|part| part.len()).collect();
-        let sound = sound && lengths == [2, 3, 4, 2, 2, 2, 5] && status.len() == 3;
+        let sound = printable
+            && fields.before == "127.0.0.1 - - "
+            && log::fits("##/???/####:##:##:## +0000", fields.date)
+            && !said.iter().any(|it| it.is_empty() || it.contains('"'));
         sound.then_some(Self {
-            request: request.to_owned(),
-            status: status.to_owned(),
-            length: length.parse().ok()?,
-            agent: agent.to_owned(),
+            request: fields.request.to_owned(),
+            status: fields.status.to_owned(),
+            length: fields.bytes.parse().ok()?,
+            agent: fields.agent.to_owned(),
         })
     }
 }
