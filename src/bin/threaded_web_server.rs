@@ -250,7 +250,7 @@ fn hand_over(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) -> io:
 fn refuse(stream: &TcpStream) -> io::Result<()> {
     let what = "too many connections are open, try again later";
     let answer = Answer::text(Status::ServiceUnavailable, what);
-    let mut head = answer.head();
+    let mut head = answer.head(SystemTime::now());
     head.field("Connection", "close");
     answer.send(head, stream, &mut 0)
 }
@@ -303,7 +303,7 @@ enum Behind {
 impl Server {
     /// Attends to one client, from its connection to its end.
     fn attend(&self, stream: &TcpStream, client: SocketAddr) {
-        self.say(&format!("Received connection from {client}"));
+        self.say(|| format!("Received connection from {client}"));
         let ended = self.converse(stream, client);
         // From here on the client knows; what it still sends is of no interest.
         let _ = stream.shutdown(Shutdown::Both);
@@ -315,7 +315,7 @@ impl Server {
             // Clients come and go as they like.
             Ok(Ended::Closed) | Err(_) => "Connection".to_owned(),
         };
-        self.say(&format!("{why} to {client} is closed."));
+        self.say(|| format!("{why} to {client} is closed."));
     }
 
     /// Answers one request after another.
@@ -345,8 +345,10 @@ impl Server {
                 Arrival::Whole(length) => length,
                 _ => received.len(),
             };
-            let head = terminal::escape(&received[..length]);
-            self.say(&format!("Received request from {client}:\n{}", head.trim_end()));
+            self.say(|| {
+                let head = terminal::escape(&received[..length]);
+                format!("Received request from {client}:\n{}", head.trim_end())
+            });
 
             let (request, answer, behind) = match arrival.request(&received, timeout) {
                 Ok(request) => {
@@ -389,7 +391,7 @@ impl Server {
                     _ => Ended::Closed,
                 });
             }
-            self.say(&format!("Request completed, waiting for next request from: {client}"));
+            self.say(|| format!("Request completed, waiting for next request from: {client}"));
             left -= 1;
         }
     }
@@ -464,7 +466,7 @@ impl Server {
         body: &mut u64,
     ) -> io::Result<()> {
         let now = SystemTime::now();
-        let mut head = answer.head();
+        let mut head = answer.head(now);
         if let (Status::Ok | Status::NotModified, Some(time)) =
             (answer.status, answer.modified())
         {
@@ -494,12 +496,13 @@ impl Server {
         }
     }
 
-    /// Prints whole lines at once, so that those of other threads do not get between.
-    fn say(&self, lines: &str) {
+    /// Prints whole lines at once, so that those of other threads do not get between. They
+    /// are not even made where nothing is printed.
+    fn say(&self, lines: impl FnOnce() -> String) {
         if self.options.quiet {
             return;
         }
-        match terminal::say(lines) {
+        match terminal::say(&lines()) {
             Ok(()) => {}
             // Nobody reads our stdout any more.
             Err(Failure::OutputClosed) => stop::begin(&self.connections),

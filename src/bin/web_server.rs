@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Parser;
 use lab_http::arrival::{self, Arrival};
@@ -202,7 +202,7 @@ fn find(request: &Request<'_>, root: &Root) -> io::Result<Answer> {
 
 /// Sends an answer; the one to HEAD is all but the body (RFC 9110 §9.3.2).
 fn send(mut stream: &TcpStream, answer: Answer, for_head: bool) -> io::Result<()> {
-    let mut head = answer.head();
+    let mut head = answer.head(SystemTime::now());
     // The client need not wait for more behind this answer (RFC 9112 §9.6).
     head.field("Connection", "close");
     if for_head { stream.write_all(&head.finish()) } else { answer.send(head, stream, &mut 0) }

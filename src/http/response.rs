@@ -143,9 +143,10 @@ impl Answer {
         }
     }
 
-    /// The beginning of the response's head, which describes the body.
-    pub fn head(&self) -> Head {
-        let mut head = Head::new(self.status, SystemTime::now());
+    /// The beginning of the response's head, which says when it is made and describes the
+    /// body.
+    pub fn head(&self, now: SystemTime) -> Head {
+        let mut head = Head::new(self.status, now);
         head.field("Content-Type", &self.media_type);
         head.field("Content-Length", self.length());
         head
