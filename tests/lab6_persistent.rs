@@ -77,14 +77,9 @@ fn so_does_each_answer_to_what_went_wrong() {
         .read(handout::KEEP_ALIVE);
     let site = dated_site();
     let (server, _log) = serve(&site, &["--keep-alive-timeout", "2"]);
-    let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(9000));
-    for (request, status) in [
-        (&conditional("GET", MODIFIED_AT)[..], "304"),
-        (b"GET / HTTP/1.1\r\nHost: a\r\n", "408"),
-        (long.as_bytes(), "431"),
-        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", "505"),
-    ] {
-        let answer = ask(&server, request, &promise);
+    let unmodified = (conditional("GET", MODIFIED_AT), "304");
+    for (request, status) in unreadable().into_iter().chain([unmodified]) {
+        let answer = ask(&server, &request, &promise);
         answer.status(status, &promise).says("Connection", "close", &promise);
         answer.is_dated(&promise);
     }
@@ -909,14 +904,9 @@ fn what_could_not_be_read_is_in_the_log_too() {
         .read(handout::LOG);
     let site = Site::new();
     let (server, log) = serve(&site, &["--keep-alive-timeout", "2"]);
-    let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(9000));
     let mut lines = 0;
-    for (request, status) in [
-        (&b"GET / HTTP/1.1\r\nHost: a\r\n"[..], "408"),
-        (long.as_bytes(), "431"),
-        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", "505"),
-    ] {
-        ask(&server, request, &promise).status(status, &promise);
+    for (request, status) in unreadable() {
+        ask(&server, &request, &promise).status(status, &promise);
         lines += 2;
         let log = log.lines(lines, &promise);
         let line = &log[lines - 1];
@@ -1271,6 +1261,16 @@ fn dated_site() -> Site {
 fn kept(method: &str, target: &str) -> Vec<u8> {
     format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n")
         .into_bytes()
+}
+
+/// Requests that are not read to their end, or not at all, and what they get.
+fn unreadable() -> [(Vec<u8>, &'static str); 3] {
+    let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(9000));
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n".to_vec(), "408"),
+        (long.into_bytes(), "431"),
+        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n".to_vec(), "505"),
+    ]
 }
 
 fn conditional(method: &str, date: &str) -> Vec<u8> {
