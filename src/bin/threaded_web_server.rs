@@ -8,7 +8,7 @@
 //! requests, answers 304 to clients that have a file already, and writes a log.
 
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,21 +17,18 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use clap::Parser;
-use lab_http::arrival::{self, Arrival};
+use lab_http::arrival::{Arrival, HeadReader};
+use lab_http::dates::Dates;
 use lab_http::files::Root;
 use lab_http::head::{self, Request};
 use lab_http::log::{Exchange, Format, Log};
-use lab_http::response::{self, Answer, Status};
+use lab_http::response::{self, Answer, Head, Status};
+use lab_http::threads::Threads;
 use lab_http::{condition, persistence, target};
 use socket_lab::cli::{self, Failure, Seldom};
 use socket_lab::stop::{self, Connections};
 use socket_lab::{net, terminal};
 use socket2::SockRef;
-
-/// The address space of a thread's stack, in bytes. A sixteenth of it is enough for what
-/// the threads here do, also without optimization. The default of 2 MiB, times 10,000
-/// connections, would be more than many machines let a process have.
-const STACK: usize = 256 * 1024;
 
 /// So many connections may wait to be accepted, if the kernel allows as many (tcp(7),
 /// somaxconn). With the 128 of std a burst of clients would find the backlog full.
@@ -134,6 +131,7 @@ fn serve(options: Options) -> Result<(), Failure> {
     let server = Arc::new(Server {
         options,
         root,
+        threads: Threads::default(),
         connections,
         refused: Connections::default(),
         log,
@@ -193,7 +191,9 @@ fn listen(options: &Options) -> Result<TcpListener, Failure> {
     // Fill in instead:     TcpListener::bind(address).map_err(|error| cannot_listen(address, &error))?;
     // Fill in end 5.4
     // On a socket that listens already, listen(2) only sets the backlog anew.
-    SockRef::from(&listener).listen(BACKLOG).map_err(|error| cannot_listen(address, &error))?;
+    let prepared =
+        SockRef::from(&listener).listen(BACKLOG).and_then(|()| response::prepare(&listener));
+    prepared.map_err(|error| cannot_listen(address, &error))?;
     Ok(listener)
 }
 
@@ -229,17 +229,16 @@ fn hand_over(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) -> io:
     // As in lab 2: known to the signal handler until `place` is dropped.
     let Some(place) = among.enter(&stream) else { return Ok(()) };
     // Fill in start 5.1: attend to the client on a thread of its own
-    let (server, attended) = (Arc::clone(server), Arc::clone(&stream));
+    let (attendant, attended) = (Arc::clone(server), Arc::clone(&stream));
     let work = move || {
         if is_full {
             let _ = refuse(&attended).and_then(|()| net::close_gently(&attended));
         } else {
-            server.attend(&attended, client);
+            attendant.attend(&attended, client);
         }
         drop(place);
     };
-    let started = thread::Builder::new().stack_size(STACK).spawn(work);
-    started.map(drop).inspect_err(|_| drop(refuse(&stream)))
+    server.threads.run(work).inspect_err(|_| drop(refuse(&stream)))
     // Fill in instead: server.attend(&stream, client);
     // Fill in instead: drop(place);
     // Fill in instead: Ok(())
@@ -250,15 +249,17 @@ fn hand_over(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) -> io:
 fn refuse(stream: &TcpStream) -> io::Result<()> {
     let what = "too many connections are open, try again later";
     let answer = Answer::text(Status::ServiceUnavailable, what);
-    let mut head = answer.head(SystemTime::now());
-    head.field("Connection", "close");
-    answer.send(head, stream, &mut 0)
+    let mut head = Head::new(answer.status, Dates::default().text(SystemTime::now()));
+    answer.describe(&mut head);
+    head.line(["Connection: close"]);
+    answer.send(&mut head, stream, &mut 0)
 }
 
 /// What all threads share.
 struct Server {
     options: Options,
     root: Root,
+    threads: Threads,
     connections: Connections,
     /// Those that were one too many, and are being told so: they take nobody's place.
     refused: Connections,
@@ -304,7 +305,14 @@ impl Server {
     /// Attends to one client, from its connection to its end.
     fn attend(&self, stream: &TcpStream, client: SocketAddr) {
         self.say(|| format!("Received connection from {client}"));
-        let ended = self.converse(stream, client);
+        let conversation = Conversation {
+            server: self,
+            stream,
+            client,
+            dates: Dates::default(),
+            changes: Dates::default(),
+        };
+        let ended = conversation.converse();
         // From here on the client knows; what it still sends is of no interest.
         let _ = stream.shutdown(Shutdown::Both);
         let why = match ended {
@@ -317,25 +325,39 @@ impl Server {
         };
         self.say(|| format!("{why} to {client} is closed."));
     }
+}
 
+/// What is said on one connection, and by whom.
+struct Conversation<'a> {
+    server: &'a Server,
+    stream: &'a TcpStream,
+    client: SocketAddr,
+    /// Of requests and answers.
+    dates: Dates,
+    /// Of the files.
+    changes: Dates,
+}
+
+impl Conversation<'_> {
     /// Answers one request after another.
-    fn converse(&self, stream: &TcpStream, client: SocketAddr) -> io::Result<Ended> {
-        let timeout = self.options.keep_alive_timeout;
-        response::prepare(stream)?;
+    fn converse(mut self) -> io::Result<Ended> {
+        let Self { server, stream, client, .. } = self;
+        let timeout = server.options.keep_alive_timeout;
         // What has come and is not answered yet. A client may send several requests
         // without waiting for the answers (pipelining, RFC 9112 §9.3.2).
         let mut received = Vec::new();
-        let mut left = self.options.max_requests;
+        let mut heads = HeadReader::new(stream, timeout);
+        let mut left = server.options.max_requests;
         loop {
             // The clock runs from the last answer, at first from the accept.
-            let arrival = arrival::read_head(stream, &mut received, timeout)?;
+            let arrival = heads.read_head(&mut received)?;
             // The empty line that is passed over before a request begins none.
             let nothing = matches!(received[..], [] | [b'\n'] | [b'\r'] | [b'\r', b'\n']);
             match arrival {
                 Arrival::TimedOut if nothing => return Ok(Ended::TimedOut),
                 Arrival::BrokenOff if nothing => return Ok(Ended::Closed),
                 // It was this server that broke it off.
-                Arrival::BrokenOff if self.connections.are_ending() => {
+                Arrival::BrokenOff if server.connections.are_ending() => {
                     return Ok(Ended::Closed);
                 }
                 _ => {}
@@ -345,14 +367,14 @@ impl Server {
                 Arrival::Whole(length) => length,
                 _ => received.len(),
             };
-            self.say(|| {
+            server.say(|| {
                 let head = terminal::escape(&received[..length]);
                 format!("Received request from {client}:\n{}", head.trim_end())
             });
 
             let (request, answer, behind) = match arrival.request(&received, timeout) {
                 Ok(request) => {
-                    let (answer, behind) = self.answer(&request);
+                    let (answer, behind) = server.answer(&request);
                     (Some(request), answer, behind)
                 }
                 Err(refusal) => (None, refusal, Behind::Unknown),
@@ -364,17 +386,20 @@ impl Server {
             let for_head = head::asks_for_head(&received);
             let status = answer.status;
             let mut body = 0;
-            let sent = self.send(stream, answer, for_head, goes_on.then_some(left), &mut body);
-            self.log(&Exchange {
-                client: client.ip(),
-                asked,
-                request: request.as_ref(),
-                keep_alive: request.is_some_and(|request| self.is_wanted(&request)),
-                status,
-                answered: SystemTime::now(),
-                kept: goes_on,
-                body,
-            });
+            let sent = self.send(answer, asked, for_head, goes_on.then_some(left), &mut body);
+            if let Some(log) = &server.log {
+                let exchange = Exchange {
+                    client: client.ip(),
+                    asked,
+                    request: request.as_ref(),
+                    keep_alive: request.is_some_and(|request| server.is_wanted(&request)),
+                    status,
+                    answered: SystemTime::now(),
+                    kept: goes_on,
+                    body,
+                };
+                self.log(log, &exchange);
+            }
             sent?;
 
             // Fill in start 6.2: keep what has come of the next request
@@ -391,11 +416,58 @@ impl Server {
                     _ => Ended::Closed,
                 });
             }
-            self.say(|| format!("Request completed, waiting for next request from: {client}"));
+            server
+                .say(|| format!("Request completed, waiting for next request from: {client}"));
             left -= 1;
         }
     }
 
+    /// Sends an answer, with the number of requests that the connection may have from this
+    /// one on if it goes on; counts the bytes of body that were sent.
+    #[inline(never)]
+    fn send(
+        &mut self,
+        answer: Answer,
+        now: SystemTime,
+        for_head: bool,
+        keep_alive: Option<u64>,
+        body: &mut u64,
+    ) -> io::Result<()> {
+        let mut head = Head::new(answer.status, self.dates.text(now));
+        answer.describe(&mut head);
+        if let (Status::Ok | Status::NotModified, Some(time)) =
+            (answer.status, answer.modified())
+        {
+            // A time to come would be a lie by the server's own clock (RFC 9110 §8.8.2.1).
+            head.line(["Last-Modified: ", self.changes.text(time.min(now))]);
+        }
+        match keep_alive {
+            Some(most) => {
+                // In whole seconds: a fraction more is no harm, a fraction less would be.
+                let timeout = self.server.options.keep_alive_timeout;
+                let timeout = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
+                let (timeout, most) = (timeout.to_string(), most.to_string());
+                head.line(["Connection: keep-alive"]);
+                head.line(["Keep-Alive: timeout=", &timeout, ", max=", &most]);
+            }
+            None => head.line(["Connection: close"]),
+        }
+        if for_head || answer.status == Status::NotModified {
+            return head.send(self.stream);
+        }
+        answer.send(&mut head, self.stream, body)
+    }
+
+    #[inline(never)]
+    fn log(&mut self, log: &Log, exchange: &Exchange<'_>) {
+        if let Err(error) = log.add(exchange, &mut self.dates) {
+            let why = net::why(&error);
+            self.server.troubles.log.notice(format_args!("the log cannot be written: {why}"));
+        }
+    }
+}
+
+impl Server {
     /// The answer to a request that could be read, and what comes behind it.
     fn answer(&self, request: &Request<'_>) -> (Answer, Behind) {
         let sound = target::check(request)
@@ -443,7 +515,7 @@ impl Server {
         if status == Status::PreconditionFailed {
             return Ok(Answer::text(status, "the file is not as the request demands"));
         }
-        Ok(Answer::file(status, &path, found))
+        Ok(Answer::file(status, found))
     }
 
     fn serves(&self, extension: &OsStr) -> bool {
@@ -453,47 +525,6 @@ impl Server {
 
     fn is_wanted(&self, request: &Request<'_>) -> bool {
         persistence::is_wanted(request.minor_version, request.fields, !self.options.persistent)
-    }
-
-    /// Sends an answer, with the number of requests that the connection may have from this
-    /// one on if it goes on; counts the bytes of body that were sent.
-    fn send(
-        &self,
-        mut stream: &TcpStream,
-        answer: Answer,
-        for_head: bool,
-        keep_alive: Option<u64>,
-        body: &mut u64,
-    ) -> io::Result<()> {
-        let now = SystemTime::now();
-        let mut head = answer.head(now);
-        if let (Status::Ok | Status::NotModified, Some(time)) =
-            (answer.status, answer.modified())
-        {
-            // A time to come would be a lie by the server's own clock (RFC 9110 §8.8.2.1).
-            head.field("Last-Modified", httpdate::fmt_http_date(time.min(now)));
-        }
-        match keep_alive {
-            Some(most) => {
-                // In whole seconds: a fraction more is no harm, a fraction less would be.
-                let timeout = self.options.keep_alive_timeout.as_secs_f64().ceil();
-                head.field("Connection", "keep-alive");
-                head.field("Keep-Alive", format_args!("timeout={timeout}, max={most}"));
-            }
-            None => head.field("Connection", "close"),
-        }
-        if for_head || answer.status == Status::NotModified {
-            return stream.write_all(&head.finish());
-        }
-        answer.send(head, stream, body)
-    }
-
-    fn log(&self, exchange: &Exchange<'_>) {
-        let Some(log) = &self.log else { return };
-        if let Err(error) = log.add(exchange) {
-            let why = net::why(&error);
-            self.troubles.log.notice(format_args!("the log cannot be written: {why}"));
-        }
     }
 
     /// Prints whole lines at once, so that those of other threads do not get between. They

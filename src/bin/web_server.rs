@@ -5,7 +5,7 @@
 //! and in a browser http://localhost:6789/HelloWorld.html. New here is no system call but
 //! a protocol: the bytes of a connection have a meaning, laid down in RFC 9112.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,10 +14,11 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use clap::Parser;
-use lab_http::arrival::{self, Arrival};
+use lab_http::arrival::{Arrival, HeadReader};
+use lab_http::dates::Dates;
 use lab_http::files::Root;
 use lab_http::head::{self, Request};
-use lab_http::response::{self, Answer, Status};
+use lab_http::response::{self, Answer, Head, Status};
 use lab_http::{persistence, target};
 use socket_lab::cli::{self, Failure};
 use socket_lab::{net, stop, terminal};
@@ -141,7 +142,7 @@ fn converse(
     terminal::say(&format!("Connected to {client}"))?;
     response::prepare(stream)?;
     let mut received = Vec::new();
-    let arrival = arrival::read_head(stream, &mut received, timeout)?;
+    let arrival = HeadReader::new(stream, timeout).read_head(&mut received)?;
     if received.is_empty() && arrival == Arrival::BrokenOff {
         // A browser opens connections in advance, and may never need them.
         return Ok(Asked::Nothing);
@@ -195,15 +196,16 @@ fn find(request: &Request<'_>, root: &Root) -> io::Result<Answer> {
     if let Some(path) = target::file_path(request.target)
         && let Some(found) = root.find(&path)?
     {
-        return Ok(Answer::file(Status::Ok, &path, found));
+        return Ok(Answer::file(Status::Ok, found));
     }
     Answer::not_found(root)
 }
 
 /// Sends an answer; the one to HEAD is all but the body (RFC 9110 §9.3.2).
-fn send(mut stream: &TcpStream, answer: Answer, for_head: bool) -> io::Result<()> {
-    let mut head = answer.head(SystemTime::now());
+fn send(stream: &TcpStream, answer: Answer, for_head: bool) -> io::Result<()> {
+    let mut head = Head::new(answer.status, Dates::default().text(SystemTime::now()));
+    answer.describe(&mut head);
     // The client need not wait for more behind this answer (RFC 9112 §9.6).
-    head.field("Connection", "close");
-    if for_head { stream.write_all(&head.finish()) } else { answer.send(head, stream, &mut 0) }
+    head.line(["Connection: close"]);
+    if for_head { head.send(stream) } else { answer.send(&mut head, stream, &mut 0) }
 }

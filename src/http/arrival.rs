@@ -22,43 +22,74 @@ pub enum Arrival {
     BrokenOff,
 }
 
-/// Reads from `stream` into `received`, which may hold bytes already, until a head is whole
-/// or will not be.
-///
-/// `timeout` is for the whole head, not for each byte: a client that sends a byte now and
-/// then would otherwise keep the connection for ever.
-///
-/// # Errors
-/// The connection failed.
-pub fn read_head(
-    mut stream: &TcpStream,
-    received: &mut Vec<u8>,
+/// Where the heads of requests are read from: a connection, and how long each may take.
+pub struct HeadReader<'a> {
+    stream: &'a TcpStream,
     timeout: Duration,
-) -> io::Result<Arrival> {
-    let deadline = Instant::now() + timeout;
-    let mut buffer = [0; 4096];
-    loop {
-        if let Some(length) = head::head_length(received) {
-            let fits = length <= LONGEST_HEAD;
-            return Ok(if fits { Arrival::Whole(length) } else { Arrival::TooLong });
+    /// The read timeout that the socket has now. To set it is a system call, and from one
+    /// request to the next it is mostly the same.
+    set: Option<Duration>,
+}
+
+/// How much is read at a time, in bytes: most heads are shorter.
+const ROOM: usize = 1024;
+
+impl<'a> HeadReader<'a> {
+    /// `timeout` is for a whole head, not for each byte: a client that sends a byte now and
+    /// then would otherwise keep the connection for ever.
+    pub fn new(stream: &'a TcpStream, timeout: Duration) -> Self {
+        Self { stream, timeout, set: None }
+    }
+
+    /// Reads into `received`, which may hold bytes already, until a head is whole or will
+    /// not be. The clock begins to run now.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub fn read_head(&mut self, received: &mut Vec<u8>) -> io::Result<Arrival> {
+        let start = Instant::now();
+        let mut left = self.timeout;
+        loop {
+            if let Some(arrival) = arrived(received) {
+                return Ok(arrival);
+            }
+            if left.is_zero() {
+                return Ok(Arrival::TimedOut);
+            }
+            match self.read_within(left, received) {
+                Ok(0) => return Ok(Arrival::BrokenOff),
+                Ok(_) => {}
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                        return Ok(Arrival::TimedOut);
+                    }
+                    ErrorKind::Interrupted => {}
+                    _ => return Err(error),
+                },
+            }
+            left = self.timeout.saturating_sub(start.elapsed());
         }
-        if received.len() > LONGEST_HEAD {
-            return Ok(Arrival::TooLong);
+    }
+
+    /// As read(2), to the end of `received`.
+    fn read_within(&mut self, time: Duration, received: &mut Vec<u8>) -> io::Result<usize> {
+        if self.set != Some(time) {
+            self.stream.set_read_timeout(Some(time))?;
+            self.set = Some(time);
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(Arrival::TimedOut);
-        }
-        stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut buffer) {
-            Ok(0) => return Ok(Arrival::BrokenOff),
-            Ok(length) => received.extend_from_slice(&buffer[..length]),
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(Arrival::TimedOut),
-                ErrorKind::Interrupted => {}
-                _ => return Err(error),
-            },
-        }
+        let mut buffer = [0; ROOM];
+        let length = self.stream.read(&mut buffer)?;
+        received.extend_from_slice(&buffer[..length]);
+        Ok(length)
+    }
+}
+
+/// Whether enough has come to tell.
+fn arrived(received: &[u8]) -> Option<Arrival> {
+    match head::head_length(received) {
+        Some(length) if length <= LONGEST_HEAD => Some(Arrival::Whole(length)),
+        None if received.len() <= LONGEST_HEAD => None,
+        _ => Some(Arrival::TooLong),
     }
 }
 

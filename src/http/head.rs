@@ -44,7 +44,12 @@ pub struct Response<'a> {
 
 /// The field lines of a head that has been read without complaint.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Fields<'a>(&'a [u8]);
+pub struct Fields<'a> {
+    bytes: &'a [u8],
+    /// With which letters the names begin, a bit for each. Most fields that a server looks
+    /// for are not there, and need not be searched for.
+    initials: u32,
+}
 
 /// Why a head can never be a request or a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +88,7 @@ pub fn asks_for_head(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`Malformed`] with what is wrong in words.
 pub fn parse_request(head: &[u8]) -> Result<Request<'_>, Malformed> {
-    let (line, fields) = split_start_line(&head[skip_empty_line(head)..]);
+    let (line, rest) = split_start_line(&head[skip_empty_line(head)..]);
     let line = without_cr(line)?;
     if line.is_empty() {
         return Err(syntax(
@@ -122,8 +127,8 @@ pub fn parse_request(head: &[u8]) -> Result<Request<'_>, Malformed> {
         ));
     }
     let minor_version = minor_version(version)?;
-    lines(fields.0).try_for_each(check_field)?;
-    Ok(Request { method, target, minor_version, fields })
+    lines(rest).try_for_each(check_field)?;
+    Ok(Request { method, target, minor_version, fields: Fields::new(rest) })
 }
 
 /// Reads a response head, as long as [`head_length`] says and after [`mend`].
@@ -134,7 +139,7 @@ pub fn parse_request(head: &[u8]) -> Result<Request<'_>, Malformed> {
 /// # Errors
 /// [`Malformed`] with what is wrong in words.
 pub fn parse_response(head: &[u8]) -> Result<Response<'_>, Malformed> {
-    let (line, fields) = split_start_line(head);
+    let (line, rest) = split_start_line(head);
     // RFC 9112 §4: HTTP-version SP status-code SP [ reason-phrase ]; some servers leave
     // the last space out.
     let mut parts = without_cr(line)?.splitn(3, |byte| *byte == b' ');
@@ -148,10 +153,11 @@ pub fn parse_response(head: &[u8]) -> Result<Response<'_>, Malformed> {
     };
     let is_no_field =
         |line: &&[u8]| !line.contains(&b':') || matches!(line, [b' ' | b'\t', ..]);
-    if let Some(line) = lines(fields.0).find(is_no_field) {
+    if let Some(line) = lines(rest).find(is_no_field) {
         return Err(syntax(format!("a line is no field: \"{}\"", excerpt(line))));
     }
-    Ok(Response { minor_version, status, reason: parts.next().unwrap_or_default(), fields })
+    let reason = parts.next().unwrap_or_default();
+    Ok(Response { minor_version, status, reason, fields: Fields::new(rest) })
 }
 
 /// Makes a response head readable that a strict reader would refuse, as a client should: a
@@ -177,6 +183,11 @@ pub fn mend(head: &mut [u8]) {
 }
 
 impl<'a> Fields<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let initials = lines(bytes).fold(0, |initials, line| initials | initial(line));
+        Self { bytes, initials }
+    }
+
     /// The value of the first field of that name. Names are case-insensitive (RFC 9110
     /// §5.1).
     pub fn get(self, name: &str) -> Option<&'a [u8]> {
@@ -185,14 +196,21 @@ impl<'a> Fields<'a> {
 
     /// The values of all fields of that name, in order.
     pub fn all(self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter()
-            .filter(move |(its, _)| its.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        let there = self.initials & initial(name.as_bytes()) != 0;
+        let lines = lines(if there { self.bytes } else { &[] });
+        lines.filter_map(move |line| {
+            let (its, rest) = line.split_at_checked(name.len())?;
+            if !its.eq_ignore_ascii_case(name.as_bytes()) {
+                return None;
+            }
+            let rest = trim(rest.strip_suffix(b"\r").unwrap_or(rest));
+            rest.strip_prefix(b":").map(trim)
+        })
     }
 
     /// All fields, in order.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        lines(self.0).filter_map(|line| {
+        lines(self.bytes).filter_map(|line| {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let colon = line.iter().position(|byte| *byte == b':')?;
             let name = str::from_utf8(trim(&line[..colon])).ok()?;
@@ -250,10 +268,15 @@ impl fmt::Display for Malformed {
 }
 
 /// The start line with its CR, and the field lines.
-fn split_start_line(head: &[u8]) -> (&[u8], Fields<'_>) {
+fn split_start_line(head: &[u8]) -> (&[u8], &[u8]) {
     let end = head.iter().position(|byte| *byte == b'\n').unwrap_or(head.len());
     let (line, rest) = head.split_at(end);
-    (line, Fields(rest.get(1..).unwrap_or_default()))
+    (line, rest.get(1..).unwrap_or_default())
+}
+
+/// The bit for the character that a field line begins with, be it in upper or lower case.
+fn initial(line: &[u8]) -> u32 {
+    1 << (line.first().unwrap_or(&b':') & 0x1f)
 }
 
 /// The lines up to the empty one, without their LF.

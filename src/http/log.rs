@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use clap::ValueEnum;
 
+use crate::dates::Dates;
 use crate::head::Request;
 use crate::response::Status;
 use crate::target;
@@ -69,8 +70,8 @@ impl Log {
     ///
     /// # Errors
     /// It was not written, or in part only.
-    pub fn add(&self, exchange: &Exchange<'_>) -> io::Result<()> {
-        let lines = exchange.lines(self.format);
+    pub fn add(&self, exchange: &Exchange<'_>, dates: &mut Dates) -> io::Result<()> {
+        let lines = exchange.lines(self.format, dates);
         // A disk that was full for a while leaves a part of a line. The next one is whole.
         let mut torn = self.torn.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = if *torn { format!("\n{lines}") } else { lines };
@@ -83,15 +84,15 @@ impl Log {
 
 impl Exchange<'_> {
     /// The line, or the lines, that tell of it, each with its line end.
-    pub fn lines(&self, format: Format) -> String {
+    pub fn lines(&self, format: Format, dates: &mut Dates) -> String {
         match format {
-            Format::Lab => self.lab(),
-            Format::Combined => self.combined(),
+            Format::Lab => self.lab(dates),
+            Format::Combined => self.combined(dates),
         }
     }
 
     /// As in `[Client request from (localhost, 127.0.0.1)][Connection: keep-alive]…`.
-    fn lab(&self) -> String {
+    fn lab(&self, dates: &mut Dates) -> String {
         // Fill in start 6.4: write down the request and the response, a line for each
         let client = self.client.to_canonical();
         let name =
@@ -102,22 +103,25 @@ impl Exchange<'_> {
             }
             None => ("-", "-", "-".to_owned()),
         };
-        format!(
+        let request = format!(
             "[Client request from ({name}, {client})][Connection: {connection}][Method: \
-             {method}][Request file name: {file}][Date: {}]\n\
-             [Server response to ({name}, {client})][StatusCode: HTTP/1.1 {}][Date: \
+             {method}][Request file name: {file}][Date: {}]\n",
+            dates.text(self.asked),
+        );
+        let response = format!(
+            "[Server response to ({name}, {client})][StatusCode: HTTP/1.1 {}][Date: \
              {}][Connection: {}]\n",
-            httpdate::fmt_http_date(self.asked),
             self.status.line(),
-            httpdate::fmt_http_date(self.answered),
+            dates.text(self.answered),
             said(self.kept),
-        )
+        );
+        request + &response
         // Fill in instead: String::new()
         // Fill in end 6.4
     }
 
     /// As in `127.0.0.1 - - [05/Apr/2024:13:33:33 +0000] "GET / HTTP/1.1" 200 905 "-" "curl"`.
-    fn combined(&self) -> String {
+    fn combined(&self, dates: &mut Dates) -> String {
         let Self { request, body, .. } = self;
         let client = self.client.to_canonical();
         let line = match request {
@@ -135,7 +139,7 @@ impl Exchange<'_> {
             _ => "-".to_owned(),
         };
         // "Fri, 05 Apr 2024 13:33:33 GMT", a fixed form (RFC 9110 §5.6.7).
-        let date = httpdate::fmt_http_date(self.asked);
+        let date = dates.text(self.asked);
         let (day, month, year) = (&date[5..7], &date[8..11], &date[12..16]);
         let time = &date[17..25];
         let status = self.status.code();

@@ -1,45 +1,56 @@
 //! Responses: a status line, fields, and a body that is a file or a few words.
 
-use std::fmt::{Display, Write as _};
-use std::io::{self, Read, Write};
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::net::TcpStream;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use smallvec::SmallVec;
 use socket2::SockRef;
 
-use crate::files::{self, Found, Root};
+use crate::files::{Content, Found, MediaType, Root};
+use crate::transfer;
 
 /// What the page for everything that is not there is called, and the text without one.
 const NOT_FOUND_PAGE: &str = "filenotfound.html";
 const NOT_FOUND_TEXT: &str = "File not found";
 
-/// What a server says in words.
-const TEXT: &str = "text/plain; charset=utf-8";
-
-/// How long a client may take nothing of its answer. A write(2) of which a part went into
-/// the send buffer gives that up after this time, and the next one after as much again.
+/// How long a client may take nothing of its answer.
 const STALLED: Duration = Duration::from_secs(15);
 
-/// The send buffer of a connection, in bytes. A write that blocks goes on when a third of it
-/// is free again: of the megabytes that a kernel would give it, a slow but honest client may
-/// not free as much in [`STALLED`].
-const SEND_BUFFER: usize = 256 * 1024;
+/// A head takes about half of this, and a short body goes along with it. In bytes.
+const MESSAGE: usize = 512;
 
-/// How much of a file is read and written at a time, in bytes.
-const PIECE: usize = 64 * 1024;
-
-/// Sets what a connection needs so that nothing keeps its answers waiting: not for ever if
-/// the client does not read them, and not for a moment otherwise.
+/// Sets what keeps an answer from waiting: not for ever if the client does not read it, and
+/// not for a moment otherwise. `socket` is a connection, or a listening socket, from which
+/// all that are accepted inherit it.
 ///
 /// # Errors
-/// The client has gone already.
-pub fn prepare(stream: &TcpStream) -> io::Result<()> {
+/// The operating system does not take it.
+pub fn prepare(socket: &impl AsFd) -> io::Result<()> {
+    let socket = SockRef::from(socket);
     // Nagle's algorithm keeps a small segment back until the one before is acknowledged (RFC
     // 9293 §3.7.4), for which many a client takes its time (delayed ACK): 40 ms and more.
-    stream.set_nodelay(true)?;
-    SockRef::from(stream).set_send_buffer_size(SEND_BUFFER)?;
-    stream.set_write_timeout(Some(STALLED))
+    socket.set_tcp_nodelay(true)?;
+    give_up_when_stalled(&socket)
+}
+
+/// The user timeout (RFC 5482) ends a connection on which data, or the window for it, does
+/// not get any further: not one that is slow, however much the send buffer holds.
+#[cfg(target_os = "linux")]
+fn give_up_when_stalled(socket: &SockRef<'_>) -> io::Result<()> {
+    socket.set_tcp_user_timeout(Some(STALLED))
+}
+
+/// A write(2) gives up. It goes on only when much of the send buffer is free again: of a
+/// large one a slow but honest client may not free as much in time.
+#[cfg(not(target_os = "linux"))]
+fn give_up_when_stalled(socket: &SockRef<'_>) -> io::Result<()> {
+    const SEND_BUFFER: usize = 256 * 1024;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_write_timeout(Some(STALLED))
 }
 
 /// A status that the servers of the kit answer with (RFC 9110 §15, RFC 6585 §5).
@@ -91,7 +102,7 @@ impl Status {
 pub struct Answer {
     /// How it went.
     pub status: Status,
-    media_type: String,
+    media_type: MediaType,
     body: Body,
 }
 
@@ -103,12 +114,12 @@ enum Body {
 impl Answer {
     /// A few words, as a body that a person can read.
     pub fn text(status: Status, what: impl Display) -> Self {
-        Self { status, media_type: TEXT.to_owned(), body: Body::Text(format!("{what}\n")) }
+        Self { status, media_type: MediaType::TEXT, body: Body::Text(format!("{what}\n")) }
     }
 
-    /// The file that was found at `path`.
-    pub fn file(status: Status, path: &Path, found: Found) -> Self {
-        Self { status, media_type: files::media_type(path), body: Body::File(found) }
+    /// The file that was found.
+    pub fn file(status: Status, found: Found) -> Self {
+        Self { status, media_type: found.media_type, body: Body::File(found) }
     }
 
     /// 404, with the page that the root has for it.
@@ -116,12 +127,11 @@ impl Answer {
     /// # Errors
     /// As [`Root::find`].
     pub fn not_found(root: &Root) -> io::Result<Self> {
-        let page = Path::new(NOT_FOUND_PAGE);
-        Ok(match root.find(page)? {
-            Some(found) => Self::file(Status::NotFound, page, found),
+        Ok(match root.find(Path::new(NOT_FOUND_PAGE))? {
+            Some(found) => Self::file(Status::NotFound, found),
             None => Self {
                 status: Status::NotFound,
-                media_type: TEXT.to_owned(),
+                media_type: MediaType::TEXT,
                 body: Body::Text(NOT_FOUND_TEXT.to_owned()),
             },
         })
@@ -130,7 +140,7 @@ impl Answer {
     /// When its file was last changed.
     pub fn modified(&self) -> Option<SystemTime> {
         match &self.body {
-            Body::File(found) => found.modified,
+            Body::File(found) => Some(found.modified),
             Body::Text(_) => None,
         }
     }
@@ -143,13 +153,11 @@ impl Answer {
         }
     }
 
-    /// The beginning of the response's head, which says when it is made and describes the
-    /// body.
-    pub fn head(&self, now: SystemTime) -> Head {
-        let mut head = Head::new(self.status, now);
-        head.field("Content-Type", &self.media_type);
-        head.field("Content-Length", self.length());
-        head
+    /// The beginning of the response's head, which says at what date it is made and
+    /// describes the body.
+    pub fn describe(&self, head: &mut Head) {
+        head.line(["Content-Type: ", self.media_type.name(), self.media_type.parameter()]);
+        head.line(["Content-Length: ", &self.length().to_string()]);
     }
 
     /// Sends the head, and the body behind it, whose bytes are added to `sent` as they go.
@@ -157,57 +165,62 @@ impl Answer {
     /// # Errors
     /// The client takes no more, the file cannot be read, or it has become shorter than it
     /// was: what was announced as the length is then not true any more.
-    pub fn send(self, head: Head, mut stream: &TcpStream, sent: &mut u64) -> io::Result<()> {
-        let mut piece = head.finish();
-        let found = match self.body {
-            Body::Text(text) => {
-                piece.extend_from_slice(text.as_bytes());
-                stream.write_all(&piece)?;
-                *sent += text.len() as u64;
-                return Ok(());
+    pub fn send(
+        &self,
+        head: &mut Head,
+        mut stream: &TcpStream,
+        sent: &mut u64,
+    ) -> io::Result<()> {
+        head.line([]);
+        let head = &mut head.0;
+        let body = match &self.body {
+            Body::Text(text) => text.as_bytes(),
+            Body::File(Found { content: Content::InMemory(kept), .. }) => &kept.bytes,
+            Body::File(Found { content: Content::File(file), length, .. }) => {
+                return transfer::send_file(head, file, *length, stream, sent);
             }
-            Body::File(found) => found,
         };
-        // Not a byte more than announced, even if the file has grown meanwhile.
-        let mut bytes = found.file.take(found.length);
-        // The head goes out with the beginning of the file: one write, one segment.
-        while bytes.limit() > 0 {
-            let room = (PIECE.saturating_sub(piece.len()) as u64).min(bytes.limit());
-            // All at once: as it is, the vector would grow in steps, with a read for each.
-            piece.reserve(room as usize);
-            let read = bytes.by_ref().take(room).read_to_end(&mut piece)?;
-            if read == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            stream.write_all(&piece)?;
-            *sent += read as u64;
-            piece.clear();
+        // Head and body in one write: one segment, if they fit into one.
+        if head.len() + body.len() <= MESSAGE {
+            head.extend_from_slice(body);
+            stream.write_all(head)?;
+        } else {
+            transfer::send_both(head, body, stream)?;
         }
-        stream.write_all(&piece)
+        *sent += body.len() as u64;
+        Ok(())
     }
 }
 
 /// A response head while it is being written.
-pub struct Head(String);
+pub struct Head(SmallVec<[u8; MESSAGE]>);
 
 impl Head {
     /// Begins with the status line, and the `Date` that a server with a clock must send
     /// (RFC 9110 §6.6.1).
-    fn new(status: Status, now: SystemTime) -> Self {
-        let mut head = Self(format!("HTTP/1.1 {}\r\n", status.line()));
-        head.field("Date", httpdate::fmt_http_date(now));
+    #[inline]
+    pub fn new(status: Status, date: &str) -> Self {
+        let mut head = Self(SmallVec::new());
+        head.line(["HTTP/1.1 ", status.line()]);
+        head.line(["Date: ", date]);
         head
     }
 
-    /// Adds a field. Neither name nor value may hold CR or LF.
-    pub fn field(&mut self, name: &str, value: impl Display) {
-        // Writing to a String cannot fail.
-        let _ = write!(self.0, "{name}: {value}\r\n");
+    /// Adds a line, as in `["Connection: ", "close"]`. No part may hold CR or LF.
+    pub fn line<const PARTS: usize>(&mut self, parts: [&str; PARTS]) {
+        // Much less work than `write!`.
+        for part in parts {
+            self.0.extend_from_slice(part.as_bytes());
+        }
+        self.0.extend_from_slice(b"\r\n");
     }
 
-    /// Ends the head with its empty line.
-    pub fn finish(mut self) -> Vec<u8> {
-        self.0.push_str("\r\n");
-        self.0.into_bytes()
+    /// Sends it alone.
+    ///
+    /// # Errors
+    /// The client takes no more.
+    pub fn send(&mut self, mut stream: &TcpStream) -> io::Result<()> {
+        self.line([]);
+        stream.write_all(&self.0)
     }
 }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddrV6};
 use std::time::{Duration, SystemTime};
 
 use lab_http::condition;
+use lab_http::dates::Dates;
 use lab_http::head::{self, Request};
 use lab_http::log::{Exchange, Format};
 use lab_http::persistence;
@@ -135,7 +136,7 @@ fn condition(request: &Request<'_>) -> Verdict {
             _ => Status::Ok,
         },
     };
-    same("the status of a file", &condition::status(request, Some(modified)), &want)
+    same("the status of a file", &condition::status(request, modified), &want)
 }
 
 fn log(request: Option<&Request<'_>>) -> Verdict {
@@ -149,14 +150,14 @@ fn log(request: Option<&Request<'_>>) -> Verdict {
         kept: false,
         body: 17,
     };
-    let lines = exchange.lines(Format::Lab);
+    let lines = exchange.lines(Format::Lab, &mut Dates::default());
     let printable = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n'));
     let counts = |text: &str| {
         [b'\n', b'[', b']'].map(|wanted| text.bytes().filter(|byte| *byte == wanted).count())
     };
     hold(printable(&lines) && counts(&lines) == [2, 9, 9], || format!("the log: {lines}"))?;
 
-    let line = exchange.lines(Format::Combined);
+    let line = exchange.lines(Format::Combined, &mut Dates::default());
     let mut parts = line.split('"');
     let shape = [
         parts.next() == Some("127.0.0.1 - - [01/Jan/1970:00:00:00 +0000] "),
