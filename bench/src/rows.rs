@@ -79,9 +79,9 @@ impl Row {
     /// Who takes part.
     pub(crate) fn parties(&self) -> &'static [Party] {
         match self.work {
-            Work::Requests { .. } | Work::Transfer | Work::Idle { .. } | Work::Start => {
-                &web::PARTIES
-            }
+            Work::Requests { load: Load { file: SMALL, .. }, logs: false }
+            | Work::Idle { .. } => &web::PARTIES_AND_LIMIT,
+            Work::Requests { .. } | Work::Transfer | Work::Start => &web::PARTIES,
             Work::Udp { .. } | Work::Messages { .. } | Work::Lines { .. } => &echo::PARTIES,
             Work::Fetch(_) => &fetch::PARTIES,
         }

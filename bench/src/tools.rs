@@ -57,7 +57,7 @@ const OURS: [(&str, &str); 4] = [
 ];
 
 /// The programs in C, in `limit/`.
-const IN_C: [&str; 4] = ["udp", "tcp_messages", "tcp_threads", "measure"];
+const IN_C: [&str; 5] = ["udp", "tcp_messages", "tcp_threads", "http_threads", "measure"];
 
 /// Programs that others made, each with the option that prints its version.
 const INSTALLED: [(&str, &str); 7] = [

@@ -33,6 +33,10 @@ const IDLE: u64 = 120;
 pub(crate) const PARTIES: [Party; 4] =
     [Party::Ours, Party::Nginx, Party::Lighttpd, Party::Python];
 
+/// They, and what a thread for each connection can do at best with a small page.
+pub(crate) const PARTIES_AND_LIMIT: [Party; 5] =
+    [Party::Ours, Party::Nginx, Party::Lighttpd, Party::Python, Party::C];
+
 /// A web server that has given its first answer.
 pub(crate) struct WebServer {
     pub(crate) server: Server,
@@ -61,6 +65,12 @@ impl WebServer {
         let log = logs.then(|| folder.path().join("access.log"));
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let setup = Setup { bench, port, folder: folder.path(), log: log.as_deref() };
+        let started = Instant::now();
+        if party == Party::C {
+            let (mut server, port) = Server::start_and_hear(&mut setup.limit()?, &bench.cores)?;
+            wait_for_first_answer(&mut server, port)?;
+            return Ok(Self { server, port, start: started.elapsed(), log, _folder: folder });
+        }
         let mut command = match party {
             Party::Ours => setup.ours()?,
             Party::Nginx => setup.nginx()?,
@@ -68,7 +78,6 @@ impl WebServer {
             Party::Python => setup.python()?,
             other => bail!("{} is no web server", other.name()),
         };
-        let started = Instant::now();
         let mut server = Server::start(&mut command, &bench.cores)?;
         wait_for_first_answer(&mut server, port)?;
         Ok(Self { server, port, start: started.elapsed(), log, _folder: folder })
@@ -127,6 +136,13 @@ impl Setup<'_> {
             None => command.arg("--no-log"),
         };
         command.stdout(Stdio::null()).stderr(self.errors()?);
+        Ok(command)
+    }
+
+    /// It chooses its port by itself, and writes no log.
+    fn limit(&self) -> Result<Command> {
+        let mut command = Command::new(self.bench.tools.in_c("http_threads")?);
+        command.arg(self.bench.site.root().join(SMALL)).stderr(self.errors()?);
         Ok(command)
     }
 
