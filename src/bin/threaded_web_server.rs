@@ -424,6 +424,8 @@ impl Conversation<'_> {
 
     /// Sends an answer, with the number of requests that the connection may have from this
     /// one on if it goes on; counts the bytes of body that were sent.
+    // Not within `converse`, whose frame is on the stack of a thread as long as its client
+    // is there, idle or not: a page more of memory for each.
     #[inline(never)]
     fn send(
         &mut self,

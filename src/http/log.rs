@@ -122,32 +122,31 @@ impl Exchange<'_> {
 
     /// As in `127.0.0.1 - - [05/Apr/2024:13:33:33 +0000] "GET / HTTP/1.1" 200 905 "-" "curl"`.
     fn combined(&self, dates: &mut Dates) -> String {
-        let Self { request, body, .. } = self;
-        let client = self.client.to_canonical();
-        let line = match request {
-            Some(request) => quoted(
-                format!(
-                    "{} {} HTTP/1.{}",
-                    request.method, request.target, request.minor_version
-                )
-                .as_bytes(),
-            ),
-            None => "-".to_owned(),
-        };
-        let field = |name| match request.and_then(|request| request.fields.get(name)) {
-            Some(value) if !value.is_empty() => quoted(value),
-            _ => "-".to_owned(),
-        };
         // "Fri, 05 Apr 2024 13:33:33 GMT", a fixed form (RFC 9110 §5.6.7).
         let date = dates.text(self.asked);
         let (day, month, year) = (&date[5..7], &date[8..11], &date[12..16]);
         let time = &date[17..25];
-        let status = self.status.code();
-        let (referer, agent) = (field("Referer"), field("User-Agent"));
-        format!(
-            "{client} - - [{day}/{month}/{year}:{time} +0000] \"{line}\" {status} {body} \
-             \"{referer}\" \"{agent}\"\n"
-        )
+        let field = |name| {
+            let value = self.request.and_then(|request| request.fields.get(name));
+            value.filter(|value| !value.is_empty()).unwrap_or(b"-")
+        };
+        let mut line = self.client.to_canonical().to_string();
+        line.extend([" - - [", day, "/", month, "/", year, ":", time, " +0000] \""]);
+        match self.request {
+            Some(request) => {
+                quote(request.method.as_bytes(), &mut line);
+                line.push(' ');
+                quote(request.target.as_bytes(), &mut line);
+                line.extend([" HTTP/1.", &request.minor_version.to_string()]);
+            }
+            None => line.push('-'),
+        }
+        line.extend(["\" ", self.status.code(), " ", &self.body.to_string(), " \""]);
+        quote(field("Referer"), &mut line);
+        line.push_str("\" \"");
+        quote(field("User-Agent"), &mut line);
+        line.push_str("\"\n");
+        line
     }
 }
 
@@ -176,17 +175,15 @@ fn shown(path: &str) -> String {
     }
 }
 
-/// Text as it stands between quotation marks, as Apache and nginx write it: what could end
-/// the field or the line is escaped.
-fn quoted(text: &[u8]) -> String {
-    let mut quoted = String::with_capacity(text.len());
+/// Adds text as it stands between quotation marks, as Apache and nginx write it: what could
+/// end the field or the line is escaped.
+fn quote(text: &[u8], line: &mut String) {
     for &byte in text {
         if matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\') {
-            quoted.push(char::from(byte));
+            line.push(char::from(byte));
         } else {
             // Writing to a String cannot fail.
-            let _ = write!(quoted, "\\x{byte:02X}");
+            let _ = write!(line, "\\x{byte:02X}");
         }
     }
-    quoted
 }
