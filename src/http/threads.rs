@@ -1,8 +1,7 @@
 //! Threads for connections.
 
-use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -21,19 +20,13 @@ type Work = Box<dyn FnOnce() + Send>;
 /// already, or a new one. To start a thread and to end it takes as long as to answer some
 /// requests.
 #[derive(Clone, Default)]
-pub struct Threads(Arc<Shared>);
+pub struct Threads(Arc<Mutex<Vec<Arc<Resting>>>>);
 
+/// A thread that has nothing to do.
 #[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    more_work: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// Never more than there are threads at rest: nobody's work waits for somebody else's.
-    work: VecDeque<Work>,
-    at_rest: usize,
+struct Resting {
+    work: Mutex<Option<Work>>,
+    given: Condvar,
 }
 
 impl Threads {
@@ -42,14 +35,16 @@ impl Threads {
     /// # Errors
     /// No further thread can be started, and `work` is not done.
     pub fn run(&self, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.work.len() < state.at_rest {
-            state.work.push_back(Box::new(work));
-            drop(state);
-            self.0.more_work.notify_one();
+        let mut at_rest = lock(&self.0);
+        // The last one that came to rest: if there are more than are needed, the others are
+        // left to end.
+        if let Some(thread) = at_rest.pop() {
+            *lock(&thread.work) = Some(Box::new(work));
+            drop(at_rest);
+            thread.given.notify_one();
             return Ok(());
         }
-        drop(state);
+        drop(at_rest);
         let threads = self.clone();
         let begin = move || {
             work();
@@ -62,22 +57,33 @@ impl Threads {
 
     /// Waits for work, but not for long.
     fn rest(&self) -> Option<Work> {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.at_rest += 1;
-        let (mut state, _) = self
-            .0
-            .more_work
-            .wait_timeout_while(state, REST, |state| state.work.is_empty())
+        let resting = Arc::new(Resting::default());
+        lock(&self.0).push(Arc::clone(&resting));
+        let (mut work, _) = resting
+            .given
+            .wait_timeout_while(lock(&resting.work), REST, |work| work.is_none())
             .unwrap_or_else(PoisonError::into_inner);
-        state.at_rest -= 1;
-        state.work.pop_front()
+        if let Some(work) = work.take() {
+            return Some(work);
+        }
+        drop(work);
+        // From here on no work is given to this thread; some may have been before.
+        lock(&self.0).retain(|its| !Arc::ptr_eq(its, &resting));
+        lock(&resting.work).take()
     }
+}
+
+/// A thread that panicked while it held one of these locks has left nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::sync::mpsc;
     use std::thread::ThreadId;
+    use std::time::Instant;
 
     use super::*;
 
@@ -116,9 +122,30 @@ mod tests {
             threads.run(work).expect("a thread");
             hear.recv_timeout(LONG).expect("work that is done")
         };
-        let first = run();
-        // It says so before it is at rest, so others may have to be started meanwhile.
-        let again = (0..1000).any(|_| run() == first);
+        // It says so before it is at rest, so another may have to be started meanwhile.
+        let mut seen = HashSet::new();
+        let again = (0..1000).any(|_| !seen.insert(run()));
         assert!(again, "each work had a thread of its own");
+    }
+
+    #[test]
+    fn threads_that_are_not_needed_end() {
+        let threads = Threads::default();
+        let (end, ended) = mpsc::channel::<()>();
+        let ended = Arc::new(Mutex::new(ended));
+        for _ in 0..20 {
+            let ended = Arc::clone(&ended);
+            threads.run(move || lock(&ended).recv().unwrap_or_default()).expect("a thread");
+        }
+        drop(end);
+        // One of them is needed all the time.
+        let until = Instant::now() + LONG;
+        let alive = || Arc::strong_count(&threads.0) - 1;
+        while alive() > 5 {
+            assert!(Instant::now() < until, "{} threads are left", alive());
+            let (say, hear) = mpsc::channel::<()>();
+            threads.run(move || drop(say)).expect("a thread");
+            let _ = hear.recv_timeout(LONG);
+        }
     }
 }
