@@ -327,14 +327,14 @@ impl Server {
     }
 }
 
-/// What is said on one connection, and by whom.
+/// A connection, and what is remembered from one request on it to the next.
 struct Conversation<'a> {
     server: &'a Server,
     stream: &'a TcpStream,
     client: SocketAddr,
-    /// Of requests and answers.
+    /// When requests and answers came and went.
     dates: Dates,
-    /// Of the files.
+    /// When the files were changed.
     changes: Dates,
 }
 
@@ -460,6 +460,7 @@ impl Conversation<'_> {
         answer.send(&mut head, self.stream, body)
     }
 
+    /// Writes the log. Apart for the same reason.
     #[inline(never)]
     fn log(&mut self, log: &Log, exchange: &Exchange<'_>) {
         if let Err(error) = log.add(exchange, &mut self.dates) {

@@ -18,6 +18,7 @@ use crate::memory::{self, Kept, Memory};
 /// The folder whose files a server hands out.
 pub struct Root {
     folder: Dir,
+    /// Spares [`Root::find`] to open the same small file again and again.
     memory: Memory,
 }
 
@@ -54,11 +55,7 @@ impl Root {
         Ok(Self { folder, memory: Memory::default() })
     }
 
-    /// Opens the file at `path`, relative to the root; `None` if no file is there.
-    ///
-    /// cap-std resolves the path beneath the folder it holds open, on Linux in one system
-    /// call (openat2(2), RESOLVE_BENEATH), so that neither `..` nor a symbolic link leads
-    /// out, not even one that is put there between a check and its use.
+    /// The file at `path`, relative to the root; `None` if no file is there.
     ///
     /// # Errors
     /// The process or the machine has run out of what it takes to open one.
@@ -69,6 +66,11 @@ impl Root {
         }
     }
 
+    /// Opens the file, and reads it if it is short.
+    ///
+    /// cap-std resolves the path beneath the folder it holds open, on Linux in one system
+    /// call (openat2(2), RESOLVE_BENEATH), so that neither `..` nor a symbolic link leads
+    /// out, not even one that is put there between a check and its use.
     #[cold]
     fn read(&self, path: &Path) -> io::Result<Option<Found>> {
         let mut options = OpenOptions::new();

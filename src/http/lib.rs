@@ -2,9 +2,13 @@
 //!
 //! - [`arrival`]: reading the head of a request;
 //! - [`head`]: where a head ends, and what it says;
-//! - [`target`], [`host`], [`files`]: which file is meant, and opening it;
-//! - [`response`]: the answer;
+//! - [`target`], [`host`], [`files`]: which file is meant, and finding it;
+//! - [`response`], [`dates`]: the answer;
+//! - [`threads`]: what lab 5 adds;
 //! - [`persistence`], [`condition`], [`log`]: what lab 6 adds.
+//!
+//! `memory` and `transfer` are there for speed alone: files that need not be read again, and
+//! files that need not be read at all.
 //!
 //! And what a client needs besides:
 //!

@@ -20,7 +20,8 @@ const NOT_FOUND_TEXT: &str = "File not found";
 /// How long a client may take nothing of its answer.
 const STALLED: Duration = Duration::from_secs(15);
 
-/// A head takes about half of this, and a short body goes along with it. In bytes.
+/// How much of a response stands on the stack, in bytes: a head, which takes about half of
+/// it, and a body that is short enough.
 const MESSAGE: usize = 512;
 
 /// Sets what keeps an answer from waiting: not for ever if the client does not read it, and
@@ -153,14 +154,13 @@ impl Answer {
         }
     }
 
-    /// The beginning of the response's head, which says at what date it is made and
-    /// describes the body.
+    /// Adds to a head what it says of the body.
     pub fn describe(&self, head: &mut Head) {
         head.line(["Content-Type: ", self.media_type.name(), self.media_type.parameter()]);
         head.line(["Content-Length: ", &self.length().to_string()]);
     }
 
-    /// Sends the head, and the body behind it, whose bytes are added to `sent` as they go.
+    /// Ends the head, and sends it and the body, whose bytes are added to `sent` as they go.
     ///
     /// # Errors
     /// The client takes no more, the file cannot be read, or it has become shorter than it
@@ -208,14 +208,14 @@ impl Head {
 
     /// Adds a line, as in `["Connection: ", "close"]`. No part may hold CR or LF.
     pub fn line<const PARTS: usize>(&mut self, parts: [&str; PARTS]) {
-        // Much less work than `write!`.
+        // With `write!` this would be half of all the work that is done for a request here.
         for part in parts {
             self.0.extend_from_slice(part.as_bytes());
         }
         self.0.extend_from_slice(b"\r\n");
     }
 
-    /// Sends it alone.
+    /// Ends it, and sends it alone.
     ///
     /// # Errors
     /// The client takes no more.
