@@ -79,8 +79,12 @@ impl Connections {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.connections.0.lock().open.remove(&self.number);
-        self.connections.0.one_closed.notify_all();
+        let mut state = self.connections.0.lock();
+        state.open.remove(&self.number);
+        // Otherwise nobody waits for it.
+        if state.stopping {
+            self.connections.0.one_closed.notify_all();
+        }
     }
 }
 

@@ -61,12 +61,14 @@ fn serve(options: Options) -> Result<(), Failure> {
     let listener = TcpListener::bind(address)
         .map_err(|error| net::cannot_listen("tcp_server", address, &error))?;
 
+    prepare(&listener, options.timeout).map_err(|error| Failure::refused(net::why(&error)))?;
     let connections = stop::Connections::default();
     stop::on_signal(&connections)?;
     // Port 0 asked the kernel to choose; the socket knows what it chose.
     let bound = listener.local_addr().map_err(|error| Failure::refused(net::why(&error)))?;
     terminal::say(&format!("The server is ready to receive on {bound}"))?;
 
+    let mut buffer = [0; BUFFER];
     loop {
         // Blocks until a connection is there. The listening socket stays as it is; the
         // connection is a socket of its own, with the same local port.
@@ -83,7 +85,7 @@ fn serve(options: Options) -> Result<(), Failure> {
         // connection in good order.
         let stream = Arc::new(stream);
         let Some(_place) = connections.enter(&stream) else { continue };
-        if let Err(error) = answer_in_uppercase(&stream, options.timeout) {
+        if let Err(error) = answer_in_uppercase(&stream, options.timeout, &mut buffer) {
             cli::notice(match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!(
                     "{client}: not a byte for {}, closed",
@@ -96,24 +98,34 @@ fn serve(options: Options) -> Result<(), Failure> {
     }
 }
 
-/// One connection, from its first byte to the client's end.
-fn answer_in_uppercase(mut stream: &TcpStream, timeout: Duration) -> io::Result<()> {
-    // Without a limit, one silent client would keep all others waiting for ever.
-    stream.set_read_timeout(Some(timeout))?;
-    stream.set_write_timeout(Some(timeout))?;
+/// Sets what holds for every connection: the sockets that accept returns inherit it.
+fn prepare(listener: &TcpListener, timeout: Duration) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    // As long a client may take nothing of its answer.
+    socket.set_write_timeout(Some(timeout))?;
     // A write that blocks goes on when much of the send buffer is free again. With a small
     // one a client that reads slowly is not taken for one that does not read.
-    SockRef::from(stream).set_send_buffer_size(BUFFER)?;
+    socket.set_send_buffer_size(BUFFER)?;
     // Small answers leave at once instead of waiting for an acknowledgement of the one
     // before (Nagle's algorithm, RFC 9293 §3.7.4).
-    stream.set_nodelay(true)?;
+    socket.set_tcp_nodelay(true)
+}
 
-    let mut buffer = [0; BUFFER];
+/// One connection, from its first byte to the client's end.
+fn answer_in_uppercase(
+    mut stream: &TcpStream,
+    timeout: Duration,
+    buffer: &mut [u8],
+) -> io::Result<()> {
+    // Without a limit, one silent client would keep all others waiting for ever. (On the
+    // listening socket this would be a limit for accept.)
+    stream.set_read_timeout(Some(timeout))?;
+
     loop {
         // Blocks until at least one byte is there, and returns what is there: half a
         // line or three lines, whatever TCP delivered. Ok(0) is not "nothing yet": it is
         // the client's FIN, the end of what it sends.
-        let length = match stream.read(&mut buffer) {
+        let length = match stream.read(buffer) {
             Ok(0) => return Ok(()),
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
