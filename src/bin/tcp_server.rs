@@ -61,7 +61,6 @@ fn serve(options: Options) -> Result<(), Failure> {
     let listener = TcpListener::bind(address)
         .map_err(|error| net::cannot_listen("tcp_server", address, &error))?;
 
-    prepare(&listener, options.timeout).map_err(|error| Failure::refused(net::why(&error)))?;
     let connections = stop::Connections::default();
     stop::on_signal(&connections)?;
     // Port 0 asked the kernel to choose; the socket knows what it chose.
@@ -98,28 +97,21 @@ fn serve(options: Options) -> Result<(), Failure> {
     }
 }
 
-/// Sets what holds for every connection: the sockets that accept returns inherit it.
-fn prepare(listener: &TcpListener, timeout: Duration) -> io::Result<()> {
-    let socket = SockRef::from(listener);
-    // As long a client may take nothing of its answer.
-    socket.set_write_timeout(Some(timeout))?;
-    // A write that blocks goes on when much of the send buffer is free again. With a small
-    // one a client that reads slowly is not taken for one that does not read.
-    socket.set_send_buffer_size(BUFFER)?;
-    // Small answers leave at once instead of waiting for an acknowledgement of the one
-    // before (Nagle's algorithm, RFC 9293 §3.7.4).
-    socket.set_tcp_nodelay(true)
-}
-
 /// One connection, from its first byte to the client's end.
 fn answer_in_uppercase(
     mut stream: &TcpStream,
     timeout: Duration,
     buffer: &mut [u8],
 ) -> io::Result<()> {
-    // Without a limit, one silent client would keep all others waiting for ever. (On the
-    // listening socket this would be a limit for accept.)
+    // Without a limit, one silent client would keep all others waiting for ever.
     stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
+    // A write that blocks goes on when much of the send buffer is free again. With a small
+    // one a client that reads slowly is not taken for one that does not read.
+    SockRef::from(stream).set_send_buffer_size(BUFFER)?;
+    // Small answers leave at once instead of waiting for an acknowledgement of the one
+    // before (Nagle's algorithm, RFC 9293 §3.7.4).
+    stream.set_nodelay(true)?;
 
     loop {
         // Blocks until at least one byte is there, and returns what is there: half a

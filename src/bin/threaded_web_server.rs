@@ -191,9 +191,7 @@ fn listen(options: &Options) -> Result<TcpListener, Failure> {
     // Fill in instead:     TcpListener::bind(address).map_err(|error| cannot_listen(address, &error))?;
     // Fill in end 5.4
     // On a socket that listens already, listen(2) only sets the backlog anew.
-    let prepared =
-        SockRef::from(&listener).listen(BACKLOG).and_then(|()| response::prepare(&listener));
-    prepared.map_err(|error| cannot_listen(address, &error))?;
+    SockRef::from(&listener).listen(BACKLOG).map_err(|error| cannot_listen(address, &error))?;
     Ok(listener)
 }
 
@@ -343,6 +341,7 @@ impl Conversation<'_> {
     fn converse(mut self) -> io::Result<Ended> {
         let Self { server, stream, client, .. } = self;
         let timeout = server.options.keep_alive_timeout;
+        response::prepare(stream)?;
         // What has come and is not answered yet. A client may send several requests
         // without waiting for the answers (pipelining, RFC 9112 §9.3.2).
         let mut received = Vec::new();

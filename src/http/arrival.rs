@@ -60,9 +60,9 @@ impl<'a> HeadReader<'a> {
                 Ok(0) => return Ok(Arrival::BrokenOff),
                 Ok(_) => {}
                 Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                        return Ok(Arrival::TimedOut);
-                    }
+                    // Our own limit. ETIMEDOUT is another matter: the kernel has given the
+                    // connection up.
+                    ErrorKind::WouldBlock => return Ok(Arrival::TimedOut),
                     ErrorKind::Interrupted => {}
                     _ => return Err(error),
                 },

@@ -52,7 +52,7 @@ impl Root {
             Failure::refused(format!("cannot open the folder {shown}: {why}"))
                 .with_hint("name the folder to serve with --root")
         })?;
-        Ok(Self { folder, memory: Memory::default() })
+        Ok(Self { memory: Memory::new(&folder), folder })
     }
 
     /// The file at `path`, relative to the root; `None` if no file is there.

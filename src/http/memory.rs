@@ -2,8 +2,8 @@
 //!
 //! To open a file, to ask what it is, to read and to close it are four system calls for each
 //! request, and cost more than all else that this program does for one. For a file that is
-//! kept here one is enough: to ask whether it is still the same. A changed file is never
-//! served as it was.
+//! kept here it is enough to ask whether it, and each folder on the way to it, is still the
+//! same. Where a file system does not tell that for sure, nothing is kept.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -29,10 +29,19 @@ const MOST: usize = 16 * 1024 * 1024;
 /// second would not show.
 const SETTLED: Duration = Duration::from_secs(3);
 
+/// The file systems that tell of each change at once (statfs(2), linux/magic.h): ext, XFS,
+/// Btrfs, F2FS, ZFS, tmpfs, overlayfs. Over a network they do so after a while, and on FAT a
+/// program can set `st_ctime`.
+#[cfg(target_os = "linux")]
+const TRUSTED: [u64; 7] =
+    [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x2fc1_2fc1, 0x0102_1994, 0x794c_7630];
+
 /// What has been kept.
 pub(crate) struct Memory {
     shelf: RwLock<Shelf>,
     settled: Duration,
+    /// The folder whose files are kept, if its file system is trusted.
+    root: Option<Stat>,
 }
 
 #[derive(Default)]
@@ -51,13 +60,12 @@ pub(crate) struct Kept {
     way: Vec<Stat>,
 }
 
-impl Default for Memory {
-    fn default() -> Self {
-        Self { shelf: RwLock::default(), settled: SETTLED }
-    }
-}
-
 impl Memory {
+    /// For files below `folder`.
+    pub(crate) fn new(folder: &Dir) -> Self {
+        Self { shelf: RwLock::default(), settled: SETTLED, root: trusted(folder) }
+    }
+
     /// The file with that name below `folder`, if it is kept and still the same.
     pub(crate) fn recall(&self, folder: &Dir, name: &OsStr) -> Option<Arc<Kept>> {
         let shelf = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
@@ -85,8 +93,8 @@ impl Memory {
     ) -> io::Result<Arc<Kept>> {
         let mut bytes = Vec::with_capacity(length(stat) as usize);
         file.take(length(stat)).read_to_end(&mut bytes)?;
-        let way =
-            way(folder, name).filter(|way| way.last().is_some_and(|it| is_same(it, stat)));
+        let way = self.way(folder, name);
+        let way = way.filter(|way| way.last().is_some_and(|last| is_same(last, stat)));
         let is_kept = way.is_some() && unchanged_for(stat) > self.settled;
         let kept = Arc::new(Kept {
             bytes,
@@ -98,6 +106,33 @@ impl Memory {
             self.shelf.write().unwrap_or_else(PoisonError::into_inner).put(name, &kept);
         }
         Ok(kept)
+    }
+
+    /// What there is now on the way to the file; `None` if there is a symbolic link or
+    /// another file system, or if this is but another spelling of its name, with `//` or dots,
+    /// of which there may be any number.
+    fn way(&self, folder: &Dir, name: &OsStr) -> Option<Vec<Stat>> {
+        let root = self.root?;
+        let mut parts = name.as_bytes().split(|byte| *byte == b'/');
+        if parts.any(|part| matches!(part, b"" | b"." | b"..")) {
+            return None;
+        }
+        let steps = steps(name).map(|step| look(folder, step));
+        steps.map(|stat| stat.filter(|stat| stat.st_dev == root.st_dev)).collect()
+    }
+}
+
+/// The folder, if its file system is trusted.
+fn trusted(folder: &Dir) -> Option<Stat> {
+    #[cfg(target_os = "linux")]
+    {
+        let kind = u64::try_from(rustix::fs::fstatfs(folder).ok()?.f_type).ok()?;
+        TRUSTED.contains(&kind).then(|| rustix::fs::fstat(folder).ok()).flatten()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = folder;
+        None
     }
 }
 
@@ -124,16 +159,6 @@ fn size(name: &OsStr, kept: &Kept) -> usize {
     kept.bytes.len() + name.len() + size_of_val(&kept.way[..]) + size_of::<Kept>()
 }
 
-/// What there is now on the way to the file; `None` if there is a symbolic link, or if this
-/// is but another spelling of its name, of which there may be any number.
-fn way(folder: &Dir, name: &OsStr) -> Option<Vec<Stat>> {
-    let mut parts = name.as_bytes().split(|byte| *byte == b'/');
-    if parts.any(|part| matches!(part, b"" | b"." | b"..")) {
-        return None;
-    }
-    steps(name).map(|step| look(folder, step)).collect()
-}
-
 /// `a`, `a/b`, `a/b/c` of `a/b/c`.
 fn steps(name: &OsStr) -> impl Iterator<Item = &[u8]> {
     let name = name.as_bytes();
@@ -148,8 +173,8 @@ fn look(folder: &Dir, step: &[u8]) -> Option<Stat> {
     (FileType::from_raw_mode(stat.st_mode) != FileType::Symlink).then_some(stat)
 }
 
-/// Whether it is the same folder, or the same file with the same content, unless a program
-/// has changed that in place through mapped memory (mmap(2)).
+/// Whether it is the same folder, or the same file with the same content, unless a program is
+/// changing that through mapped memory (mmap(2)), or with a write(2) that takes seconds.
 fn is_same(now: &Stat, was: &Stat) -> bool {
     let is_folder = FileType::from_raw_mode(now.st_mode) == FileType::Directory;
     (now.st_dev, now.st_ino, now.st_mode) == (was.st_dev, was.st_ino, was.st_mode)
@@ -196,8 +221,11 @@ mod tests {
         fn new() -> Self {
             let path = TempDir::new().expect("a folder");
             let folder = Dir::open_ambient_dir(path.path(), ambient_authority());
-            let memory = Memory { settled: Duration::ZERO, ..Memory::default() };
-            Self { folder: folder.expect("a folder"), path, memory }
+            let folder = folder.expect("a folder");
+            let memory = Memory { settled: Duration::ZERO, ..Memory::new(&folder) };
+            // As if it were, so that these tests hold on every file system that tells enough.
+            let memory = Memory { root: fstat(&folder).ok(), ..memory };
+            Self { path, folder, memory }
         }
 
         fn path(&self, name: &str) -> PathBuf {
@@ -240,7 +268,8 @@ mod tests {
 
     #[test]
     fn what_was_changed_a_moment_ago_is_not_kept() {
-        let site = Site { memory: Memory::default(), ..Site::new() };
+        let mut site = Site::new();
+        site.memory.settled = SETTLED;
         fs::write(site.path("new.txt"), b"new").expect("a file to write");
         assert_eq!(site.read("new.txt").bytes, b"new");
         assert!(site.recall("new.txt").is_none());
@@ -302,6 +331,18 @@ mod tests {
             assert!(site.recall(name).is_none(), "{name}");
         }
         assert!(site.recall("a/b.txt/").is_none());
+    }
+
+    #[test]
+    fn nothing_is_kept_where_changes_may_not_show() {
+        let mut site = Site::new();
+        site.keep("kept.txt", b"kept");
+        site.memory = Memory { root: None, ..Memory::new(&site.folder) };
+        site.memory.settled = Duration::ZERO;
+        assert_eq!(site.read("kept.txt").bytes, b"kept");
+        assert!(site.recall("kept.txt").is_none());
+        let proc = Dir::open_ambient_dir("/proc", ambient_authority());
+        assert!(proc.is_ok_and(|proc| trusted(&proc).is_none()));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::TcpStream;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -17,41 +16,42 @@ use crate::transfer;
 const NOT_FOUND_PAGE: &str = "filenotfound.html";
 const NOT_FOUND_TEXT: &str = "File not found";
 
-/// How long a client may take nothing of its answer.
-const STALLED: Duration = Duration::from_secs(15);
+/// How long a client may take nothing of its answer. Somebody may be reading what has come.
+const STALLED: Duration = Duration::from_secs(30);
 
 /// How much of a response stands on the stack, in bytes: a head, which takes about half of
 /// it, and a body that is short enough.
 const MESSAGE: usize = 512;
 
-/// Sets what keeps an answer from waiting: not for ever if the client does not read it, and
-/// not for a moment otherwise. `socket` is a connection, or a listening socket, from which
-/// all that are accepted inherit it.
+/// Sets what a connection needs so that nothing keeps its answers waiting: not for ever if
+/// the client does not read them, and not for a moment otherwise.
 ///
 /// # Errors
-/// The operating system does not take it.
-pub fn prepare(socket: &impl AsFd) -> io::Result<()> {
-    let socket = SockRef::from(socket);
+/// The client has gone already.
+pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     // Nagle's algorithm keeps a small segment back until the one before is acknowledged (RFC
     // 9293 §3.7.4), for which many a client takes its time (delayed ACK): 40 ms and more.
-    socket.set_tcp_nodelay(true)?;
-    give_up_when_stalled(&socket)
+    stream.set_nodelay(true)?;
+    give_up_when_stalled(stream)
 }
 
 /// The user timeout (RFC 5482) ends a connection on which data, or the window for it, does
-/// not get any further: not one that is slow, however much the send buffer holds.
+/// not get any further, however much the send buffer holds: a slow client is not stalled.
+/// (Linux 5.1 to 5.10 may not count a window that stays shut: for them the other limit, which
+/// is so long because a write(2) goes on only when much of a large buffer is free again.)
 #[cfg(target_os = "linux")]
-fn give_up_when_stalled(socket: &SockRef<'_>) -> io::Result<()> {
-    socket.set_tcp_user_timeout(Some(STALLED))
+fn give_up_when_stalled(stream: &TcpStream) -> io::Result<()> {
+    SockRef::from(stream).set_tcp_user_timeout(Some(STALLED))?;
+    stream.set_write_timeout(Some(10 * STALLED))
 }
 
 /// A write(2) gives up. It goes on only when much of the send buffer is free again: of a
 /// large one a slow but honest client may not free as much in time.
 #[cfg(not(target_os = "linux"))]
-fn give_up_when_stalled(socket: &SockRef<'_>) -> io::Result<()> {
+fn give_up_when_stalled(stream: &TcpStream) -> io::Result<()> {
     const SEND_BUFFER: usize = 256 * 1024;
-    socket.set_send_buffer_size(SEND_BUFFER)?;
-    socket.set_write_timeout(Some(STALLED))
+    SockRef::from(stream).set_send_buffer_size(SEND_BUFFER)?;
+    stream.set_write_timeout(Some(STALLED))
 }
 
 /// A status that the servers of the kit answer with (RFC 9110 §15, RFC 6585 §5).
@@ -160,7 +160,8 @@ impl Answer {
         head.line(["Content-Length: ", &self.length().to_string()]);
     }
 
-    /// Ends the head, and sends it and the body, whose bytes are added to `sent` as they go.
+    /// Ends the head, and sends it and the body. The bytes of the body are added to `sent`:
+    /// those of a short one when all have gone, those of a long one as they go.
     ///
     /// # Errors
     /// The client takes no more, the file cannot be read, or it has become shorter than it

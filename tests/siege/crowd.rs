@@ -215,12 +215,10 @@ fn clients_that_read_nothing_cost_no_more_than_a_buffer() {
 #[ignore = "takes 30 s; .ci/run runs it"]
 fn a_client_that_reads_nothing_is_given_up() {
     let _alone = alone();
-    let promise = promise(
-        "a client that takes nothing of its answer for 15 s, and 15 s again, is given up",
-    )
-    .cause(&[Seen::StillOpen], "a write that blocks has no limit (SO_SNDTIMEO)")
-    .cause(&[Seen::Time], "a client that reads slowly is none that reads nothing")
-    .read(handout::LIMITS);
+    let promise = promise("a client that takes nothing of its answer for 30 s is given up")
+        .cause(&[Seen::StillOpen], "a write that blocks has no limit (SO_SNDTIMEO)")
+        .cause(&[Seen::Time], "a client that reads slowly is none that reads nothing")
+        .read(handout::LIMITS);
     let site = Site::new();
     site.file("large.txt", &vec![b'x'; 20 * MIB]);
     let server = launch(&site, &["--no-log"]).start().ready(ReadyLine::RUNNING);
