@@ -25,8 +25,7 @@ pub(crate) const LONGEST: u64 = 64 * 1024;
 const MOST: usize = 16 * 1024 * 1024;
 
 /// How long a file must have been left alone before it is kept. Its times advance in steps
-/// (of some milliseconds; of two seconds on FAT), and of two changes within one step the
-/// second would not show.
+/// of some milliseconds, and of two changes within one step the second would not show.
 const SETTLED: Duration = Duration::from_secs(3);
 
 /// The file systems that tell of each change at once (statfs(2), linux/magic.h): ext, XFS,
@@ -222,9 +221,9 @@ mod tests {
             let path = TempDir::new().expect("a folder");
             let folder = Dir::open_ambient_dir(path.path(), ambient_authority());
             let folder = folder.expect("a folder");
-            let memory = Memory { settled: Duration::ZERO, ..Memory::new(&folder) };
-            // As if it were, so that these tests hold on every file system that tells enough.
-            let memory = Memory { root: fstat(&folder).ok(), ..memory };
+            // As if its file system were trusted, whichever it is.
+            let (settled, root) = (Duration::ZERO, fstat(&folder).ok());
+            let memory = Memory { settled, root, ..Memory::new(&folder) };
             Self { path, folder, memory }
         }
 

@@ -31,7 +31,7 @@ pub(crate) fn send_both(head: &[u8], body: &[u8], mut stream: &TcpStream) -> io:
 /// The client takes no more, the file cannot be read, or it has become shorter.
 pub(crate) fn send_file(
     head: &[u8],
-    mut file: &File,
+    file: &File,
     length: u64,
     stream: &TcpStream,
     sent: &mut u64,
@@ -39,7 +39,7 @@ pub(crate) fn send_file(
     begin(head, stream)?;
     let mut left = length;
     while left > 0 {
-        match piece(&mut file, stream, left) {
+        match piece(file, stream, left) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(length) => {
                 left -= length;
@@ -53,11 +53,11 @@ pub(crate) fn send_file(
 }
 
 /// Sends what comes next in the file, at most `most` bytes; how many it was.
-fn piece(file: &mut &File, mut stream: &TcpStream, most: u64) -> io::Result<u64> {
+fn piece(file: &File, mut stream: &TcpStream, most: u64) -> io::Result<u64> {
     // The pages of the file go to the socket as they are, and nothing passes through this
     // program: a third of the time of read(2) and write(2). Blocks as write(2) does.
     #[cfg(target_os = "linux")]
-    match rustix::fs::sendfile(stream, *file, None, usize::try_from(most).unwrap_or(usize::MAX))
+    match rustix::fs::sendfile(stream, file, None, usize::try_from(most).unwrap_or(usize::MAX))
     {
         // Not from this kind of file system.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {}
