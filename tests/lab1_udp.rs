@@ -12,40 +12,62 @@ use support::program::{Ended, Launch, ReadyLine, Server};
 use support::udp::{ClosedPort, Listening};
 use support::{Promise, Seen, client, handout, promise, seed, sockets};
 
+static RECEIVES: First = First::new(
+    "udp_server",
+    "the_server_says_where_it_receives",
+    server_says_where_it_receives,
+);
+
 static SERVER: ServerProgram = ServerProgram {
     name: "udp_server",
     scratch: None,
     ready: ReadyLine::READY_TO_RECEIVE,
     default_port: 12000,
     over: Over::Udp,
+    listens: Some(&RECEIVES),
     first: First::new(
         "udp_server",
-        "the_server_says_where_it_receives_and_answers_in_uppercase",
-        server_says_where_it_receives_and_answers,
-    ),
+        "the_server_answers_in_uppercase",
+        server_answers_in_uppercase,
+    )
+    .after(&RECEIVES),
 };
 
 /// The largest payload over IPv4.
 const LARGEST: usize = 65_507;
 
+static SENDS: First = First::new(
+    "udp_client",
+    "the_client_sends_its_message_in_a_datagram",
+    client_sends_its_message_in_a_datagram,
+);
+
 static CLIENT: Asking<Listening> = Asking::new(
     "udp_client",
-    First::new(
-        "udp_client",
-        "the_client_sends_its_message_and_prints_the_reply",
-        client_sends_its_message_and_prints_the_reply,
-    ),
+    &SENDS,
+    First::new("udp_client", "the_client_prints_the_reply", client_prints_the_reply)
+        .after(&SENDS),
     handout::DATAGRAM,
 );
 
 // The server
 
 #[test]
-fn the_server_says_where_it_receives_and_answers_in_uppercase() {
-    server_says_where_it_receives_and_answers();
+fn the_server_says_where_it_receives() {
+    server_says_where_it_receives();
 }
 
-fn server_says_where_it_receives_and_answers() {
+fn server_says_where_it_receives() {
+    SERVER.start_first(&[]);
+}
+
+#[test]
+fn the_server_answers_in_uppercase() {
+    RECEIVES.must_pass();
+    server_answers_in_uppercase();
+}
+
+fn server_answers_in_uppercase() {
     let server = SERVER.start_first(&[]);
     echoes(&server, b"hello", &uppercase());
 }
@@ -134,7 +156,7 @@ fn two_clients_at_once_get_their_own_replies() {
              recvfrom reports with it, and do not connect the socket",
         )
         .cause(&[Seen::Other], "a reply went to another client")
-        .read(handout::MANY_CLIENTS);
+        .read(handout::DATAGRAM);
     a.send(b"from a");
     b.send(b"from b");
     a.send(b"again a");
@@ -154,7 +176,7 @@ fn clients_that_vanish_do_not_stop_the_server() {
                 &[Seen::Nothing, Seen::Ended],
                 "an error for one client (ICMP port unreachable) ended the server or its loop",
             )
-            .read(handout::MANY_CLIENTS);
+            .read(handout::DATAGRAM);
     for _ in 0..20 {
         // Its socket is closed before the reply can have come.
         server.udp_client().send(b"gone");
@@ -271,12 +293,26 @@ fn the_server_refuses_wrong_arguments() {
 // The client
 
 #[test]
-fn the_client_sends_its_message_and_prints_the_reply() {
-    client_sends_its_message_and_prints_the_reply();
+fn the_client_sends_its_message_in_a_datagram() {
+    client_sends_its_message_in_a_datagram();
 }
 
-fn client_sends_its_message_and_prints_the_reply() {
-    let promise = promise("the message goes out as it is; the reply and a newline are printed")
+fn client_sends_its_message_in_a_datagram() {
+    let promise =
+        promise("the message goes out as it is, in one datagram").read(handout::SENDING);
+    let server = Listening::start();
+    let client = client("udp_client", &["127.0.0.1", &server.port(), "Hello, World"]);
+    server.receive(&client, &promise).must_be(b"Hello, World", &promise);
+}
+
+#[test]
+fn the_client_prints_the_reply() {
+    SENDS.must_pass();
+    client_prints_the_reply();
+}
+
+fn client_prints_the_reply() {
+    let promise = promise("the reply and a newline are printed")
         .cause(
             &[Seen::Stdout],
             "what is printed must be what the server sent, whatever that is, and a newline",
@@ -557,7 +593,7 @@ fn each_retry_sends_the_message_again() {
     .cause(&[Seen::Ended], "each retry sends the datagram again, then waits --timeout again")
     .cause(&[Seen::More], "3 retries are 4 tries in all")
     .cause(&[Seen::Time], "the time is --timeout for each try, not more and not less")
-    .read(handout::WAITING);
+    .read(handout::RETRIES);
     let server = Listening::start();
     let options = ["--timeout", "0.5", "--retries", "3"];
     let client = CLIENT.start(&options, server.address, "again");
@@ -581,7 +617,7 @@ fn each_retry_sends_the_message_again() {
 #[test]
 fn a_reply_to_a_retry_is_printed_once() {
     let promise = promise("a lost reply is made good by a retry; one reply is printed")
-        .read(handout::WAITING);
+        .read(handout::RETRIES);
     let server = Listening::start();
     let client = CLIENT.start(&["--timeout", "0.3", "--retries", "20"], server.address, "lost");
     // As if the reply to the first try had been lost.
@@ -601,7 +637,7 @@ fn a_server_started_while_retries_remain_is_reached() {
             "the port was closed at first, and the client took that for the end: an ICMP port \
              unreachable must not stop a client that has retries left",
         )
-        .read(handout::WAITING);
+        .read(handout::RETRIES);
     // The port is given up for a moment, and anybody may take it then.
     for _ in 0..5 {
         let closed = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
@@ -624,7 +660,7 @@ fn a_server_started_while_retries_remain_is_reached() {
 #[test]
 fn a_client_started_before_the_real_server_reaches_it() {
     let promise = promise("udp_client with retries reaches a udp_server that starts after it")
-        .read(handout::WAITING);
+        .read(handout::RETRIES);
     for _ in 0..5 {
         let closed = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
         let port = closed.port();
@@ -689,6 +725,7 @@ fn a_connected_client_gets_its_reply() {
 
 #[test]
 fn the_client_works_over_ipv6() {
+    CLIENT.must_pass();
     if !sockets::has_ipv6() {
         return;
     }

@@ -13,26 +13,35 @@ use support::tcp::{Busy, ClosedPort, Listening, Peer};
 use support::terminal::Terminal;
 use support::{A_MOMENT, PATIENCE, Promise, Seen, client, handout, promise, seed, sockets};
 
+static LISTENS: First =
+    First::new("tcp_server", "the_server_says_where_it_listens", server_says_where_it_listens);
+
 static SERVER: ServerProgram = ServerProgram {
     name: "tcp_server",
     scratch: None,
     ready: ReadyLine::READY_TO_RECEIVE,
     default_port: 12000,
     over: Over::Tcp,
+    listens: Some(&LISTENS),
     first: First::new(
         "tcp_server",
-        "the_server_says_where_it_listens_and_answers_in_uppercase",
-        server_says_where_it_listens_and_answers,
-    ),
+        "the_server_answers_in_uppercase",
+        server_answers_in_uppercase,
+    )
+    .after(&LISTENS),
 };
+
+static CONNECTS: First = First::new("tcp_client", "the_client_connects", client_connects);
+
+static SENDS: First =
+    First::new("tcp_client", "the_client_sends_its_message", client_sends_its_message)
+        .after(&CONNECTS);
 
 static CLIENT: Asking<Listening> = Asking::new(
     "tcp_client",
-    First::new(
-        "tcp_client",
-        "the_client_sends_its_message_and_prints_the_reply",
-        client_sends_its_message_and_prints_the_reply,
-    ),
+    &CONNECTS,
+    First::new("tcp_client", "the_client_prints_the_reply", client_prints_the_reply)
+        .after(&SENDS),
     handout::STREAM,
 );
 
@@ -42,11 +51,21 @@ const PLENTY: usize = 16 << 20;
 // The server
 
 #[test]
-fn the_server_says_where_it_listens_and_answers_in_uppercase() {
-    server_says_where_it_listens_and_answers();
+fn the_server_says_where_it_listens() {
+    server_says_where_it_listens();
 }
 
-fn server_says_where_it_listens_and_answers() {
+fn server_says_where_it_listens() {
+    SERVER.start_first(&[]);
+}
+
+#[test]
+fn the_server_answers_in_uppercase() {
+    LISTENS.must_pass();
+    server_answers_in_uppercase();
+}
+
+fn server_answers_in_uppercase() {
     let server = SERVER.start_first(&[]);
     // The easiest client there is: a line, and then its end.
     let mut client = server.connect(&uppercase());
@@ -243,7 +262,7 @@ fn one_client_after_another_is_served() {
             "the server ends after its first client: accept again, in a loop",
         )
         .cause(&[Seen::Nothing], "the server does not come back to accept")
-        .read(handout::ENDS);
+        .read(handout::STREAM);
     for message in [&b"first"[..], b"second", b"third", b"fourth"] {
         echoes(&server, message, &promise);
     }
@@ -259,7 +278,7 @@ fn a_client_that_waits_is_served_when_its_turn_comes() {
         &[Seen::Refused, Seen::Closed, Seen::Reset],
         "the second client was sent away: it waits in the listen backlog until it is accepted",
     )
-    .read(handout::ENDS);
+    .read(handout::STREAM);
     let mut first = server.connect(&promise);
     first.send(b"first", &promise);
     first.expect(b"FIRST", &promise);
@@ -280,7 +299,7 @@ fn a_reset_ends_that_connection_only() {
             "the error of one connection (\"Connection reset by peer\", \"Broken pipe\") ended the \
              server: handle it, then accept the next",
         )
-        .read(handout::ENDS);
+        .read(handout::STREAM);
     // Before the first byte, after an answer, and in the middle of a long one.
     server.connect(&promise).reset();
     echoes(&server, b"after the first", &promise);
@@ -314,7 +333,7 @@ fn clients_that_leave_before_their_turn_are_no_matter() {
             &[Seen::Refused, Seen::Reset, Seen::Nothing],
             "an error for one client, in accept or in the first read, ended the server",
         )
-        .read(handout::ENDS);
+        .read(handout::STREAM);
     let first = || {
         let mut first = server.connect(&promise);
         first.send(b"first", &promise);
@@ -347,7 +366,7 @@ fn a_silent_client_is_ended_after_the_timeout() {
              the connection (SO_RCVTIMEO, settimeout), of the length that --timeout says",
         )
         .cause(&[Seen::Refused, Seen::Reset], "the timeout of one connection ended the server")
-        .read(handout::ENDS);
+        .read(handout::STREAM);
     let mut silent = server.connect(&promise);
     let mut waiting = server.connect(&promise);
     waiting.send(b"my turn", &promise);
@@ -367,7 +386,7 @@ fn a_client_that_stops_reading_is_ended_after_the_timeout() {
              writing too (SO_SNDTIMEO)",
         )
         .cause(&[Seen::Refused], "the error of one connection ended the server")
-        .read(handout::BUFFERS);
+        .read(handout::STREAM);
     let mut stuck = server.connect(&promise);
     let sending = stuck.send_beside(vec![b'a'; PLENTY]);
     stuck.wait_until_stuck(&sending);
@@ -381,7 +400,7 @@ fn a_silent_client_has_a_while_unless_told() {
     let server = SERVER.start(&[]);
     let promise = promise("without --timeout a client may be silent for 15 s")
         .cause(&[Seen::Closed, Seen::Reset], "the timeout is 15 s unless told")
-        .read(handout::ENDS);
+        .read(handout::STREAM);
     let mut silent = server.connect(&promise);
     // Not all of it, for the sake of those who wait for this check.
     silent.expect_still_open(Duration::from_secs(4), &promise);
@@ -396,7 +415,7 @@ fn a_server_waits_for_clients_as_long_as_it_takes() {
                 &[Seen::Ended, Seen::Refused],
                 "accept has no timeout, or one that is no error",
             )
-            .read(handout::ENDS);
+            .read(handout::STREAM);
     if let Some(end) = server.running.ended_within(Duration::from_secs(1)) {
         promise.broken(Seen::Ended, end.told());
     }
@@ -413,7 +432,7 @@ fn a_slow_client_is_not_ended() {
         &[Seen::Closed, Seen::Reset],
         "the timeout counts from the start of the connection, or is not given by --timeout",
     )
-    .read(handout::ENDS);
+    .read(handout::STREAM);
     let mut slow = server.connect(&promise);
     for byte in b"slowly" {
         slow.send(&[*byte], &promise);
@@ -547,25 +566,47 @@ fn the_server_refuses_wrong_arguments() {
 // The client
 
 #[test]
-fn the_client_sends_its_message_and_prints_the_reply() {
-    client_sends_its_message_and_prints_the_reply();
+fn the_client_connects() {
+    client_connects();
 }
 
-fn client_sends_its_message_and_prints_the_reply() {
-    let promise = promise(
-        "the message goes out as it is; `From Server: `, the reply and a newline are printed",
-    )
-    .cause(
-        &[Seen::Part, Seen::Other, Seen::Nothing],
-        "the bytes of the message, and only they, are sent",
-    )
+fn client_connects() {
+    let promise = promise("the client connects to the host and the port that it was given")
+        .read(handout::REFUSED);
+    let server = Listening::start();
+    let client = client("tcp_client", &["127.0.0.1", &server.port(), "hello"]);
+    server.accept(&client, &promise);
+}
+
+#[test]
+fn the_client_sends_its_message() {
+    CONNECTS.must_pass();
+    client_sends_its_message();
+}
+
+fn client_sends_its_message() {
+    let promise =
+        promise("the bytes of the message, and only they, are sent").read(handout::ENDS);
+    let server = Listening::start();
+    let client = client("tcp_client", &["127.0.0.1", &server.port(), "Hello, World"]);
+    server.hear(&client, b"Hello, World", &promise);
+}
+
+#[test]
+fn the_client_prints_the_reply() {
+    SENDS.must_pass();
+    client_prints_the_reply();
+}
+
+fn client_prints_the_reply() {
+    let promise = promise("`From Server: `, the reply and a newline are printed")
     .cause(&[Seen::Stdout], "what is printed must be what the server sent, whatever that is")
     .cause(
         &[Seen::StillOpen],
         "the client waits for the server to close: the reply ends when as many bytes have come \
          back as were sent",
     )
-    .read(handout::STREAM);
+    .read(handout::REPLY);
     let server = Listening::start();
     let client = client("tcp_client", &["127.0.0.1", &server.port(), "Hello, World"]);
     // Not what the client could have made of its message by itself.
@@ -671,7 +712,7 @@ fn a_reply_in_pieces_is_read_to_its_end() {
             "the client reads once, or to a newline: one read returns what is there, so read until \
              as many bytes have come as were sent",
         )
-        .read(handout::STREAM);
+        .read(handout::REPLY);
     let server = Listening::start();
     let client = CLIENT.start(&[], server.address, "piece\nby piece");
     let mut peer = server.accept(&client, &promise);
@@ -717,7 +758,7 @@ fn a_character_in_two_pieces_is_shown_whole() {
 fn the_reply_ends_with_as_many_bytes_as_were_sent() {
     let promise = promise("the reply is as long as the message; what the server sends behind it is not part of it")
         .cause(&[Seen::Stdout], "the client prints what came: count the bytes")
-        .read(handout::STREAM);
+        .read(handout::REPLY);
     let server = Listening::start();
     let client = CLIENT.start(&[], server.address, "hello");
     let mut peer = server.accept(&client, &promise);
@@ -775,7 +816,7 @@ fn a_client_before_its_server_is_refused() {
     .try_it("cargo run --bin tcp_client -- localhost 9 hello")
     .read(handout::REFUSED);
     let nobody = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-    let end = CLIENT.start(&[], nobody.address, "hello").ended(&promise);
+    let end = CLIENT.start_in_vain(&[], nobody.address, "hello").ended(&promise);
     refused(&end, nobody.address, &promise);
 }
 
@@ -785,7 +826,7 @@ fn the_wrong_port_is_refused() {
     let promise = promise("a server on another port is not there: the connection is refused")
         .read(handout::REFUSED);
     let wrong = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-    let end = CLIENT.start(&[], wrong.address, "hello").ended(&promise);
+    let end = CLIENT.start_in_vain(&[], wrong.address, "hello").ended(&promise);
     refused(&end, wrong.address, &promise);
     echoes(&server, b"right port", &uppercase());
 }
@@ -812,7 +853,7 @@ fn a_server_that_closes_early_is_an_error() {
     )
     .cause(&[Seen::StillOpen], "a read of 0 bytes is the end: nothing more will come")
     .cause(&[Seen::Stdout], "what came before the end is still the server's reply: print it")
-    .read(handout::ENDS);
+    .read(handout::REPLY);
     let server = Listening::start();
     let client = CLIENT.start(&[], server.address, &"m".repeat(300));
     let mut peer = server.accept(&client, &promise);
@@ -831,7 +872,7 @@ fn a_server_that_closes_at_once_is_an_error() {
     let promise = promise("a server that closes without a reply is an error, status 1")
         .cause(&[Seen::Status], "a read of 0 bytes is the end, not an empty reply")
         .cause(&[Seen::StillOpen], "a read of 0 bytes is the end: nothing more will come")
-        .read(handout::ENDS);
+        .read(handout::REPLY);
     let server = Listening::start();
     let client = CLIENT.start(&[], server.address, "hello");
     let mut peer = server.accept(&client, &promise);
@@ -894,7 +935,7 @@ fn a_silent_server_is_given_up_after_the_timeout() {
                 "without a timeout (SO_RCVTIMEO, settimeout) a read waits for ever",
             )
             .cause(&[Seen::Stdout], "what came before is still the server's reply: print it")
-            .read(handout::ENDS);
+            .read(handout::REPLY);
     let server = Listening::start();
     let client = CLIENT.start(&["--timeout", "0.5"], server.address, "hello");
     let mut peer = server.accept(&client, &promise);
@@ -912,7 +953,7 @@ fn a_silent_server_is_given_up_after_the_timeout() {
 fn a_silent_server_has_a_while_unless_told() {
     let promise = promise("without --timeout a server may be silent for 10 s")
         .cause(&[Seen::Ended], "the timeout is 10 s unless told")
-        .read(handout::ENDS);
+        .read(handout::REPLY);
     let server = Listening::start();
     let client = CLIENT.start(&[], server.address, "hello");
     server.hear(&client, b"hello", &promise);
@@ -934,7 +975,7 @@ fn a_slow_server_is_not_given_up() {
                 &[Seen::Part],
                 "the client reads once: read until as many bytes have come as were sent",
             )
-            .read(handout::ENDS);
+            .read(handout::REPLY);
     let server = Listening::start();
     let client = CLIENT.start(&["--timeout", "1.5"], server.address, "slowly");
     let mut peer = server.accept(&client, &promise);
@@ -952,6 +993,7 @@ fn a_slow_server_is_not_given_up() {
 
 #[test]
 fn a_server_too_busy_to_connect_is_given_up_after_the_timeout() {
+    CONNECTS.must_pass();
     let Some(busy) = Busy::start() else { return };
     let promise = promise("`--timeout 0.5` also limits how long connecting may take")
         .cause(
@@ -959,7 +1001,8 @@ fn a_server_too_busy_to_connect_is_given_up_after_the_timeout() {
             "connect waits as long as the kernel likes, some minutes (connect_timeout, settimeout)",
         )
         .read(handout::REFUSED);
-    let end = CLIENT.start(&["--timeout", "0.5"], busy.address, "hello").ended(&promise);
+    let end =
+        CLIENT.start_in_vain(&["--timeout", "0.5"], busy.address, "hello").ended(&promise);
     end.status(1, &promise).stdout(b"", &promise).says(&["error: "], &promise);
     manners::no_crash_shown(&end, &promise);
     end.took_at_least(Duration::from_millis(500), &promise);
@@ -967,6 +1010,7 @@ fn a_server_too_busy_to_connect_is_given_up_after_the_timeout() {
 
 #[test]
 fn the_client_works_over_ipv6() {
+    CLIENT.must_pass();
     if !sockets::has_ipv6() {
         return;
     }
@@ -1016,6 +1060,7 @@ fn a_name_means_its_ipv4_address_first() {
 
 #[test]
 fn each_address_of_a_name_is_tried_in_turn() {
+    CONNECTS.must_pass();
     if !sockets::localhost_has_both() || !sockets::has_ipv6() {
         return; // .ci/run makes a place where it has both.
     }

@@ -19,6 +19,7 @@ static SERVER: WebServer = WebServer {
         ready: ReadyLine::READY_TO_SERVE,
         default_port: 6789,
         over: Over::Tcp,
+        listens: None,
         first: First::new(
             "web_server",
             "the_server_says_where_it_serves_and_serves_a_file",
@@ -167,7 +168,7 @@ fn a_silent_client_does_not_keep_others_for_ever() {
     let server = SERVER.serve(&site, &["--timeout", "0.4"]);
     let promise = promise("a client that connects and says nothing is given up after --timeout; then the next is served")
         .cause(&[Seen::Nothing], "the time for a head runs from the connection on, not from its first byte")
-        .read(handout::HEAD);
+        .read(handout::IN_TIME);
     let _silent = server.connect(&promise);
     ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
 }

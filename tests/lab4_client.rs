@@ -166,7 +166,7 @@ fn a_line_end_in_the_file_or_a_header_is_refused() {
              write headers or a second request",
     )
     .cause(&[Seen::Status], "a request that cannot be sent is like a wrong argument: status 2")
-    .read(handout::ASKING);
+    .read(handout::URL);
     let server = Listening::start();
     let port = server.port();
     let url = |path: &str| format!("http://127.0.0.1:{port}/{path}");
@@ -297,6 +297,7 @@ fn a_name_and_an_ipv6_address_are_asked_too() {
 
 #[test]
 fn each_address_of_a_name_is_tried_in_turn() {
+    FIRST.must_pass();
     if !sockets::localhost_has_both() || !sockets::has_ipv6() {
         return; // .ci/run makes a place where it has both.
     }
@@ -452,7 +453,7 @@ fn a_chunked_body_is_decoded() {
          semicolon is ignored, and so are fields between the last chunk and the empty line",
     )
     .cause(&[Seen::StillOpen], "the chunk of length 0, and an empty line, end the body")
-    .read(handout::BODY);
+    .read(handout::CHUNKS);
     for coded in [
         &b"5\r\nhello\r\n7\r\n, world\r\n0\r\n\r\n"[..],
         b"C\r\nhello, world\r\n0\r\n\r\n",
@@ -582,7 +583,7 @@ fn a_body_cut_short_is_kept_and_told() {
         .cause(&[Seen::Status], "the end of the connection is not the end of this body")
         .cause(&[Seen::Stdout], "what came is not thrown away")
         .cause(&[Seen::Stderr], "say how many bytes came, and of how many")
-        .read(handout::CUT_SHORT);
+        .read(handout::BODY);
     for (came, of) in [
         (0, 10_u64),
         (4, 10),
@@ -609,7 +610,7 @@ fn a_chunked_body_cut_short_is_kept_and_told() {
     let promise = promise("of a chunked body that breaks off what came is printed, then an error that says how many bytes, status 1")
         .cause(&[Seen::Status], "without the chunk of length 0 the body is not whole")
         .cause(&[Seen::Stdout], "what came is not thrown away")
-        .read(handout::CUT_SHORT);
+        .read(handout::CHUNKS);
     let body = seed::random_letters(&mut seed::random(), 4321);
     let whole = [b"10e1\r\n", &body[..], b"\r\n"].concat();
     let begun = [b"1000\r\n", &body[..4096], b"\r\nff\r\n", &body[4096..]].concat();
@@ -710,6 +711,7 @@ fn each_byte_starts_the_time_anew() {
 
 #[test]
 fn a_server_too_busy_to_connect_is_given_up_after_the_timeout() {
+    FIRST.must_pass();
     let Some(busy) = Busy::start() else { return };
     let promise = promise("--timeout is for connecting too: then an error, status 1")
         .cause(&[Seen::StillOpen], "connect itself may wait for minutes")

@@ -23,6 +23,7 @@ static SERVER: WebServer = WebServer {
         ready: ReadyLine::RUNNING,
         default_port: 8080,
         over: Over::Tcp,
+        listens: None,
         first: First::new(
             "threaded_web_server",
             "the_server_says_where_it_runs_and_serves_a_file",
@@ -564,6 +565,13 @@ fn however_a_connection_ends_its_place_is_free_again() {
             client.read_to_the_end(PATIENCE);
         },
     ];
+    // There is a limit at all.
+    let mut clients: Vec<Peer> = (0..4).map(|_| server.connect(&promise)).collect();
+    if let Some(last) = clients.last_mut() {
+        answer_to_the_end(last, PATIENCE, &promise).status("503", &promise);
+    }
+    clients.into_iter().for_each(Peer::reset);
+    is_served_again(&server, &promise);
     for way in ways {
         let mut clients: Vec<Peer> = (0..4).map(|_| server.connect(&promise)).collect();
         clients.iter_mut().for_each(way);
@@ -600,7 +608,7 @@ fn the_next_free_port_is_taken() {
     )
     .cause(&[Seen::Stderr], "say on stderr that the port was taken")
     .cause(&[Seen::Other, Seen::Stdout], "the next port is one higher")
-    .read(handout::CONSOLE);
+    .read(handout::NEXT_PORT);
     let site = Site::new();
     let first = SERVER.serve(&site, &[]);
     let (ip, taken) = (first.address.ip(), first.address.port());
@@ -646,7 +654,7 @@ fn the_next_free_port_is_taken() {
 fn a_strict_port_is_this_one_or_none() {
     let promise = promise("with --strict-port a port that is taken is an error, status 1")
         .cause(&[Seen::StillOpen], "no other port will do")
-        .read(handout::CONSOLE);
+        .read(handout::NEXT_PORT);
     let site = Site::new();
     let first = SERVER.serve(&site, &[]);
     let arguments = ["--root", &site.root(), "--strict-port", &first.port()];

@@ -23,6 +23,7 @@ static SERVER: ServerProgram = ServerProgram {
     ready: ReadyLine::RUNNING,
     default_port: 8080,
     over: Over::Tcp,
+    listens: None,
     first: First::new(
         "threaded_web_server",
         "each_answer_says_date_and_connection",
@@ -94,6 +95,31 @@ fn so_does_each_answer_to_what_went_wrong() {
 // Keeping the connection
 
 #[test]
+fn an_answer_says_that_its_connection_is_kept() {
+    let promise = promise(
+        "the answer to a client that sends `Connection: keep-alive` says so too, with \
+         `Keep-Alive: timeout=15, max=100`",
+    )
+    .cause(
+        &[Seen::Other],
+        "the fields name the seconds of idleness, in whole seconds rounded up, and the requests \
+         that are left on this connection",
+    )
+    .read(handout::KEEP_ALIVE);
+    let site = Site::new();
+    for (options, limits) in [
+        (&[][..], "timeout=15, max=100"),
+        (&["--keep-alive-timeout", "2.5", "--max-requests", "7"], "timeout=3, max=7"),
+    ] {
+        let (server, _log) = serve(&site, options);
+        let mut client = Kept::connect(&server, &promise);
+        let answer = client.ask(&kept("GET", "/HelloWorld.html"), &promise);
+        answer.says("Connection", "keep-alive", &promise);
+        answer.says("Keep-Alive", limits, &promise);
+    }
+}
+
+#[test]
 fn a_connection_is_kept_for_a_client_that_asks_for_it() {
     let promise = promise(
         "a client that sends `Connection: keep-alive` gets it back, with `Keep-Alive: \
@@ -104,7 +130,7 @@ fn a_connection_is_kept_for_a_client_that_asks_for_it() {
         &[Seen::Other],
         "the fields name the seconds of idleness, and the requests left on this connection",
     )
-    .read(handout::KEEP_ALIVE);
+    .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &[]);
     let mut client = Kept::connect(&server, &promise);
@@ -126,7 +152,7 @@ fn a_connection_is_closed_unless_the_client_asks() {
     let promise = promise("without `Connection: keep-alive` the answer says `Connection: close`, and the connection ends")
         .cause(&[Seen::StillOpen], "the connection stays open although the answer says close")
         .cause(&[Seen::Other], "persistence is asked for here, also in HTTP/1.1")
-        .read(handout::KEEP_ALIVE);
+        .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &[]);
     for fields in [
@@ -167,7 +193,7 @@ fn persistent_makes_it_the_other_way_round() {
                 &[Seen::Other, Seen::StillOpen, Seen::Closed],
                 "the client's close ends it, and HTTP/1.0 has no such default (RFC 9112 §9.3)",
             )
-            .read(handout::KEEP_ALIVE);
+            .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &["--persistent"]);
     let request = |version: &str, field: &str| {
@@ -197,12 +223,12 @@ fn the_last_request_of_a_hundred_closes_the_connection() {
              answer to the last one says close",
         )
         .cause(&[Seen::Closed], "the connection was closed too early")
-        .read(handout::KEEP_ALIVE);
+        .read(handout::REQUESTS);
     for (options, most) in
         [(&[][..], 100), (&["--max-requests", "3"], 3), (&["--max-requests", "1"], 1)]
     {
         let site = Site::new();
-        let (server, log) = serve(&site, options);
+        let (server, _log) = serve(&site, options);
         let mut client = Kept::connect(&server, &promise);
         let address = client.client.address();
         for left in (1..=most).rev() {
@@ -216,7 +242,6 @@ fn the_last_request_of_a_hundred_closes_the_connection() {
             }
         }
         client.expect_end(PATIENCE, &promise);
-        log.lines(2 * most, &promise);
         let line = format!("Maximum {most} requests, connection to {address} is closed.");
         console_says(
             server,
@@ -233,7 +258,7 @@ fn an_idle_connection_is_closed_after_the_timeout() {
         .cause(&[Seen::StillOpen], "the wait for the next request has no end")
         .cause(&[Seen::Time, Seen::Closed, Seen::Reset], "it was closed too early")
         .cause(&[Seen::Other], "timeout= is in whole seconds, rounded up")
-        .read(handout::KEEP_ALIVE);
+        .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &["--keep-alive-timeout", "1.6"]);
     let mut client = Kept::connect(&server, &promise);
@@ -254,7 +279,7 @@ fn the_clock_restarts_with_each_request() {
     let promise =
         promise("the timeout runs from the last answer: a client that asks in time goes on")
             .cause(&[Seen::Closed, Seen::Reset], "the time is not for the whole connection")
-            .read(handout::KEEP_ALIVE);
+            .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &["--keep-alive-timeout", "2"]);
     let mut client = Kept::connect(&server, &promise);
@@ -275,7 +300,7 @@ fn the_clock_does_not_wait_for_the_first_byte() {
              rest of it",
     )
     .cause(&[Seen::Other], "Date is the time of each answer, not of the first")
-    .read(handout::KEEP_ALIVE);
+    .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &["--keep-alive-timeout", "4"]);
     let mut client = Kept::connect(&server, &promise);
@@ -302,7 +327,7 @@ fn a_client_that_drips_is_given_up() {
                 "each byte starts the time anew: it is each request that does",
             )
             .cause(&[Seen::Closed], "an answer is due, as a part of a request has come")
-            .read(handout::KEEP_ALIVE);
+            .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &["--keep-alive-timeout", "0.6"]);
     let mut client = Kept::connect(&server, &promise);
@@ -347,7 +372,7 @@ fn idle_connections_do_not_hold_up_the_end() {
 #[test]
 fn the_console_tells_each_step() {
     let promise = promise("behind each answer on a connection that goes on the console says `Request completed, waiting for next request from: ADDR:PORT`")
-        .read(handout::KEEP_ALIVE);
+        .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &[]);
     let mut client = Kept::connect(&server, &promise);
@@ -487,7 +512,7 @@ fn a_malformed_request_is_told_and_the_connection_closed() {
             &[Seen::Status],
             "lenient reading is how requests are smuggled past proxies (RFC 9112 §11.2)",
         )
-        .read(handout::REQUESTS);
+        .read(handout::BODIES);
         let mut client = Kept::connect(&server, &promise);
         let answer = client.ask(head.as_bytes(), &promise);
         answer.status("400", &promise).says("Connection", "close", &promise);
@@ -504,7 +529,7 @@ fn a_request_with_a_body_is_answered_and_its_connection_closed() {
                 &[Seen::Reset],
                 "the connection was closed with bytes of the client unread, which sends RST",
             )
-            .read(handout::REQUESTS);
+            .read(handout::BODIES);
     let site = Site::new();
     let (server, _log) = serve(&site, &["--persistent"]);
     let smuggled = "GET /filenotfound.html HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -545,7 +570,7 @@ fn nothing_behind_a_refused_request_is_answered() {
         &[Seen::Reset],
         "the connection was closed with bytes of the client unread, which sends RST",
     )
-    .read(handout::REQUESTS);
+    .read(handout::BODIES);
     let site = Site::new();
     let (server, _log) = serve(&site, &["--persistent"]);
     let smuggled = kept("GET", "/filenotfound.html");

@@ -1,13 +1,15 @@
 //! What the documents show is true: every command in them is run, every link leads
 //! somewhere.
 //!
-//! Blocks of README, GUIDE and the handouts, by the words behind their three backticks:
+//! Blocks of README, GUIDE, INSTRUCTORS, the kit's README and the handouts, by the words behind their three backticks:
 //! - `console`: commands behind `$ `, and what comes of them on the screen; lines behind a
 //!   prompt of the program are typed. `...` stands for any lines, `[..]` for any text.
 //! - `console server`: a server, which runs beside the blocks that follow.
 //! - `console client`: commands while that server runs.
 //! - `console client alone`: commands while no server runs.
 //! - `sh`: commands of cargo, whose names must exist.
+//!
+//! `cargo lab` is run in a folder of its own, so that what it writes stands nowhere else.
 //!
 //! The default ports that the documents show are free ones when they are run.
 
@@ -29,6 +31,11 @@ struct Port {
     shown: &'static str,
     real: String,
 }
+
+/// What stands in place of README.md in the students' kit.
+const KIT_README: &str = "runner/kit/README.md";
+
+const CARGO_LAB: &str = "cargo lab";
 
 /// Behind these the person at the terminal types.
 const PROMPTS: &[&str] = &[
@@ -74,9 +81,13 @@ fn every_place_that_a_failed_check_names_exists() {
 #[test]
 fn every_link_leads_somewhere() {
     for document in documents() {
-        let folder = document.parent().expect("a file is in a folder");
+        // The kit's README will stand where ours does.
+        let is_the_kits = document.ends_with(KIT_README);
+        let folder = if is_the_kits { root() } else { folder_of(&document).to_owned() };
         for link in links(&read(&document)) {
             let remote = link.starts_with("https://");
+            let in_itself = link.starts_with('#');
+            let folder = if in_itself { &document } else { &folder };
             assert!(
                 remote || leads_somewhere(folder, &link),
                 "{}: no such place: {link}",
@@ -96,8 +107,9 @@ fn every_check_and_program_named_in_a_command_exists() {
                 if let Some(at) = words.iter().position(|word| *word == "--test") {
                     let file = root().join("tests").join(format!("{}.rs", words[at + 1]));
                     assert!(file.exists(), "{}: no such file: {}", place(), file.display());
-                    if let Some(check) = words.get(at + 2) {
-                        let there = read(&file).contains(&format!("fn {check}()"));
+                    let text = read(&file);
+                    for check in words[at + 2..].iter().filter(|word| **word != "--") {
+                        let there = text.contains(&format!("fn {check}()"));
                         assert!(there, "{}: no such check", place());
                     }
                 }
@@ -201,7 +213,7 @@ fn start_server(block: &Block) -> (Server, Port) {
 
 /// Runs the commands of a block on a terminal and compares its screen.
 fn run(block: &Block, port: Option<&Port>, all_tools: bool) {
-    let mut last_status = 0;
+    let (mut last_status, folder) = (0, root());
     for step in &block.steps {
         if step.command == "echo $?" {
             assert_eq!(step.shown, [last_status.to_string()], "{}: exit status", block.place);
@@ -219,7 +231,10 @@ fn run(block: &Block, port: Option<&Port>, all_tools: bool) {
             step.shown.join("\n")
         ));
         let (mut terminal, [stdin, stdout, stderr]) = Terminal::open();
+        let scratch = tempfile::tempdir().expect("a folder");
+        let calls_lab = step.command.starts_with(CARGO_LAB);
         let running = Launch::shell(&step.runnable(port))
+            .in_folder(if calls_lab { scratch.path() } else { &folder })
             .stdin_from(stdin)
             .stdout_to(stdout)
             .stderr_to(stderr)
@@ -305,6 +320,9 @@ impl Step {
     /// place of the one shown.
     fn runnable(&self, port: Option<&Port>) -> String {
         let mut command = self.command.clone();
+        if let Some(arguments) = command.strip_prefix(CARGO_LAB) {
+            command = format!("{}{arguments}", lab().display());
+        }
         if let Some(call) = Call::in_command(&command) {
             let path = support::executables::path_of(call.program);
             let chooses = CLIENTS.contains(&(call.program, true)) && call.positional() == 0;
@@ -327,6 +345,17 @@ impl Step {
             .filter(|tool| !["cargo", "echo", "printf"].contains(tool))
             .collect()
     }
+}
+
+/// The executable behind `cargo lab`, built now.
+fn lab() -> PathBuf {
+    let build = escargot::CargoBuild::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .package("lab")
+        .bin("lab")
+        .run()
+        .expect("cargo lab compiles");
+    build.path().to_owned()
 }
 
 /// `cargo run --bin NAME -- ARGUMENTS` in a command.
@@ -404,7 +433,7 @@ fn blocks(document: &Path) -> Vec<Block> {
     blocks
 }
 
-/// README, GUIDE and the like, and all that is in `labs/`.
+/// README, GUIDE and the like, all that is in `labs/`, and the README of the students' kit.
 fn documents() -> Vec<PathBuf> {
     let mut folders = vec![root()];
     let labs = fs::read_dir(root().join("labs")).expect("labs/ is there");
@@ -415,8 +444,13 @@ fn documents() -> Vec<PathBuf> {
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
         .collect();
+    found.push(root().join(KIT_README));
     found.sort();
     found
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().expect("a file is in a folder")
 }
 
 /// The targets of `[text](target)`.
@@ -427,7 +461,7 @@ fn links(text: &str) -> Vec<String> {
 
 fn leads_somewhere(folder: &Path, link: &str) -> bool {
     let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-    let path = folder.join(file);
+    let path = if file.is_empty() { folder.to_owned() } else { folder.join(file) };
     if anchor.is_empty() {
         return path.exists();
     }

@@ -66,7 +66,7 @@ const EXHIBITS: &[Exhibit] = &[
         name: "replies-from-another-socket",
         program: "udp_server",
         mistake: "each reply is sent through a new socket",
-        check: "the_server_says_where_it_receives_and_answers_in_uppercase",
+        check: "the_server_answers_in_uppercase",
         told: "sent through another socket",
     },
     Exhibit {
@@ -94,21 +94,21 @@ const EXHIBITS: &[Exhibit] = &[
         name: "says-port-0",
         program: "udp_server",
         mistake: "the ready line names the port asked for",
-        check: "the_server_says_where_it_receives_and_answers_in_uppercase",
+        check: "the_server_says_where_it_receives",
         told: "ask the socket which one it got",
     },
     Exhibit {
         name: "does-not-flush",
         program: "udp_server",
         mistake: "the ready line stays in a buffer when stdout is a pipe",
-        check: "the_server_says_where_it_receives_and_answers_in_uppercase",
+        check: "the_server_says_where_it_receives",
         told: "or is not flushed",
     },
     Exhibit {
         name: "says-localhost",
         program: "udp_server",
         mistake: "the ready line has a name for an address",
-        check: "the_server_says_where_it_receives_and_answers_in_uppercase",
+        check: "the_server_says_where_it_receives",
         told: "comes ADDR:PORT, with the socket's address",
     },
     Exhibit {
@@ -342,7 +342,7 @@ const EXHIBITS: &[Exhibit] = &[
         name: "waits-for-the-end",
         program: "tcp_client",
         mistake: "the client reads until the server closes",
-        check: "the_client_sends_its_message_and_prints_the_reply",
+        check: "the_client_prints_the_reply",
         told: "waits for the server to close",
     },
     Exhibit {

@@ -96,21 +96,25 @@ fn print_reply(reply: &[u8]) -> Result<(), Failure> {
 
 /// Connects to the first of `addresses` that answers.
 fn connect(addresses: &[SocketAddr], timeout: Duration) -> Result<TcpStream, Failure> {
+    // Fill in start 2.3: connect to the first address that answers
     let mut failures = Vec::new();
     for &address in addresses {
         // Blocks while the kernels exchange SYN, SYN+ACK and ACK. If nothing listens on
         // the port, the other kernel answers with RST: "Connection refused", at once.
         match TcpStream::connect_timeout(&address, timeout) {
             Ok(stream) => return Ok(stream),
-            Err(error) => {
-                let start = net::start_command("tcp_server", address, DEFAULT_PORT);
-                let hint = format!("start the server first: {start}");
-                failures.push(net::cannot_connect(address, timeout, &error, &hint));
-            }
+            Err(error) => failures.push(cannot_connect(address, timeout, &error)),
         }
     }
     // The first address is the one that the user most likely meant.
     Err(failures.swap_remove(0))
+    // Fill in instead: todo!("2.3: connect to the first address that answers")
+    // Fill in end 2.3
+}
+
+fn cannot_connect(address: SocketAddr, timeout: Duration, error: &io::Error) -> Failure {
+    let start = net::start_command("tcp_server", address, DEFAULT_PORT);
+    net::cannot_connect(address, timeout, error, &format!("start the server first: {start}"))
 }
 
 /// Sends `message` while `reply` comes in, until as many bytes have come back.
@@ -131,6 +135,7 @@ fn exchange(
     SockRef::from(stream).set_send_buffer_size(BUFFER)?;
     stream.set_read_timeout(Some(timeout.min(LOOK)))?;
     let progress = Progress(Mutex::new(Instant::now()));
+    // Fill in start 2.6: send and receive at the same time
     thread::scope(|scope| {
         // An error of this thread is not lost: the receiving one sees the same
         // connection end, and knows better how much came back.
@@ -140,15 +145,21 @@ fn exchange(
         let _ = stream.shutdown(Shutdown::Both);
         ended
     })
+    // Fill in instead: send(stream, message, &progress)?;
+    // Fill in instead: receive(stream, message.len(), reply, timeout, &progress)
+    // Fill in end 2.6
 }
 
 fn send(mut stream: &TcpStream, message: &[u8], progress: &Progress) -> io::Result<()> {
+    // Fill in start 2.4: send the message, and say that no more will come
     for piece in message.chunks(BUFFER) {
         stream.write_all(piece)?;
         progress.note();
     }
     // Sends FIN: the server reads Ok(0), "no more from this client", and can still answer.
     stream.shutdown(Shutdown::Write)
+    // Fill in instead: todo!("2.4: send the message, and say that no more will come")
+    // Fill in end 2.4
 }
 
 fn receive(
@@ -158,6 +169,7 @@ fn receive(
     timeout: Duration,
     progress: &Progress,
 ) -> io::Result<()> {
+    // Fill in start 2.5: receive until as many bytes have come back as were sent
     let mut buffer = [0; BUFFER];
     while reply.len() < expected {
         if progress.age() >= timeout {
@@ -179,6 +191,8 @@ fn receive(
         }
     }
     Ok(())
+    // Fill in instead: todo!("2.5: receive until as many bytes have come back as were sent")
+    // Fill in end 2.5
 }
 
 /// When a byte last moved, in either direction.

@@ -6,7 +6,7 @@
 //! accept(2), read(2), write(2), close(2).
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use socket_lab::cli::{self, Failure};
-use socket_lab::{net, stop, terminal};
+use socket_lab::stop::{self, Connections};
+use socket_lab::{net, terminal};
 use socket2::SockRef;
 
 /// How much one read may take: large enough that the calls cost little.
@@ -52,57 +53,58 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: Options) -> Result<(), Failure> {
+    let connections = Connections::default();
+    stop::on_signal(&connections)?;
+    let address = net::resolve_first(&options.host, options.port)?;
+
+    // Fill in start 2.1: listen, say where, and attend to one client after another
+
     // Three system calls in one: socket(2) makes a socket, bind(2) gives it an address,
     // listen(2) lets the kernel complete handshakes for it from now on. A client can
     // connect before the first accept: its connection waits in the backlog. (On Unix it
     // also sets SO_REUSEADDR, so that connections of an earlier server that linger in
     // TIME-WAIT do not keep the port.)
-    let address = net::resolve_first(&options.host, options.port)?;
     let listener = TcpListener::bind(address)
         .map_err(|error| net::cannot_listen("tcp_server", address, &error))?;
-
-    let connections = stop::Connections::default();
-    stop::on_signal(&connections)?;
     // Port 0 asked the kernel to choose; the socket knows what it chose.
     let bound = listener.local_addr().map_err(|error| Failure::refused(net::why(&error)))?;
     terminal::say(&format!("The server is ready to receive on {bound}"))?;
-
-    let mut buffer = [0; BUFFER];
     loop {
         // Blocks until a connection is there. The listening socket stays as it is; the
         // connection is a socket of its own, with the same local port.
-        let (stream, client) = match listener.accept() {
-            Ok(accepted) => accepted,
+        match listener.accept() {
+            Ok((stream, client)) => attend(stream, client, &connections, &options),
             Err(error) => {
                 // The client may have gone before we came to it. Not this server's end.
                 cli::notice(format_args!("cannot accept: {}", net::why(&error)));
                 thread::sleep(PAUSE_AFTER_ERROR);
-                continue;
             }
-        };
-        // Known to the signal handler until _place is dropped, so that Ctrl-C can end the
-        // connection in good order.
-        let stream = Arc::new(stream);
-        let Some(_place) = connections.enter(&stream) else { continue };
-        if let Err(error) = answer_in_uppercase(&stream, options.timeout, &mut buffer) {
-            cli::notice(match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => format!(
-                    "{client}: not a byte for {}, closed",
-                    cli::show_seconds(options.timeout)
-                ),
-                _ => format!("{client}: {}", net::why(&error)),
-            });
         }
-        // Dropping the stream closes the connection: the client reads the end.
     }
+    // Fill in instead: todo!("2.1: listen, say where, and attend to one client after another")
+    // Fill in end 2.1
+}
+
+/// Attends to one client; what goes wrong with its connection is no matter to the next.
+fn attend(stream: TcpStream, client: SocketAddr, connections: &Connections, options: &Options) {
+    // Known to the signal handler until _place is dropped, so that Ctrl-C can end the
+    // connection in good order.
+    let stream = Arc::new(stream);
+    let Some(_place) = connections.enter(&stream) else { return };
+    if let Err(error) = answer_in_uppercase(&stream, options.timeout) {
+        cli::notice(match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                let time = cli::show_seconds(options.timeout);
+                format!("{client}: not a byte for {time}, closed")
+            }
+            _ => format!("{client}: {}", net::why(&error)),
+        });
+    }
+    // Dropping the stream closes the connection: the client reads the end.
 }
 
 /// One connection, from its first byte to the client's end.
-fn answer_in_uppercase(
-    mut stream: &TcpStream,
-    timeout: Duration,
-    buffer: &mut [u8],
-) -> io::Result<()> {
+fn answer_in_uppercase(mut stream: &TcpStream, timeout: Duration) -> io::Result<()> {
     // Without a limit, one silent client would keep all others waiting for ever.
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
@@ -113,11 +115,13 @@ fn answer_in_uppercase(
     // before (Nagle's algorithm, RFC 9293 §3.7.4).
     stream.set_nodelay(true)?;
 
+    // Fill in start 2.2: answer in uppercase until the client closes its side
+    let mut buffer = [0; BUFFER];
     loop {
         // Blocks until at least one byte is there, and returns what is there: half a
         // line or three lines, whatever TCP delivered. Ok(0) is not "nothing yet": it is
         // the client's FIN, the end of what it sends.
-        let length = match stream.read(buffer) {
+        let length = match stream.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -130,4 +134,6 @@ fn answer_in_uppercase(
         // while the buffers on the way to a client that does not read are full.
         stream.write_all(bytes)?;
     }
+    // Fill in instead: todo!("2.2: answer in uppercase until the client closes its side")
+    // Fill in end 2.2
 }

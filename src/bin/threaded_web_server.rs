@@ -212,28 +212,18 @@ fn open_log(options: &Options) -> Option<Log> {
         .ok()
 }
 
-/// Gives a connection a place and a thread of its own, or refuses it.
+/// Gives a connection a place and a thread of its own, or turns it away.
 fn hand_over(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) -> io::Result<()> {
     let stream = Arc::new(stream);
-    // Fill in start 5.3: see whether there is a place for one more
-    let is_full = server.connections.count() as u64 >= server.options.max_connections;
-    // Fill in instead: let is_full = false;
-    // Fill in end 5.3
-    if is_full && server.refused.count() >= MOST_REFUSALS {
-        let _ = refuse(&stream);
-        return Ok(());
+    if server.connections.count() as u64 >= server.options.max_connections {
+        return turn_away(server, stream);
     }
-    let among = if is_full { &server.refused } else { &server.connections };
     // As in lab 2: known to the signal handler until `place` is dropped.
-    let Some(place) = among.enter(&stream) else { return Ok(()) };
+    let Some(place) = server.connections.enter(&stream) else { return Ok(()) };
     // Fill in start 5.1: attend to the client on a thread of its own
     let (attendant, attended) = (Arc::clone(server), Arc::clone(&stream));
     let work = move || {
-        if is_full {
-            let _ = refuse(&attended).and_then(|()| net::close_gently(&attended));
-        } else {
-            attendant.attend(&attended, client);
-        }
+        attendant.attend(&attended, client);
         drop(place);
     };
     server.threads.run(work).inspect_err(|_| drop(refuse(&stream)))
@@ -243,12 +233,31 @@ fn hand_over(server: &Arc<Server>, stream: TcpStream, client: SocketAddr) -> io:
     // Fill in end 5.1
 }
 
+/// Tells a client that its connection is one too many, and keeps nobody waiting by it.
+fn turn_away(server: &Server, stream: Arc<TcpStream>) -> io::Result<()> {
+    // Fill in start 5.3: refuse the client, and let it read that, on a thread of its own
+    if server.refused.count() >= MOST_REFUSALS {
+        let _ = refuse(&stream);
+        return Ok(());
+    }
+    let Some(place) = server.refused.enter(&stream) else { return Ok(()) };
+    let refused = Arc::clone(&stream);
+    let work = move || {
+        let _ = refuse(&refused).and_then(|()| net::close_gently(&refused));
+        drop(place);
+    };
+    server.threads.run(work).inspect_err(|_| drop(refuse(&stream)))
+    // Fill in instead: drop(stream);
+    // Fill in instead: Ok(())
+    // Fill in end 5.3
+}
+
 /// Says that this connection is one too many.
 fn refuse(stream: &TcpStream) -> io::Result<()> {
     let what = "too many connections are open, try again later";
     let answer = Answer::text(Status::ServiceUnavailable, what);
-    let mut head = Head::new(answer.status, Dates::default().text(SystemTime::now()));
-    answer.describe(&mut head);
+    let mut head = Head::default();
+    answer.describe(&mut head, Dates::default().text(SystemTime::now()));
     head.line(["Connection: close"]);
     answer.send(&mut head, stream, &mut 0)
 }
@@ -378,10 +387,8 @@ impl Conversation<'_> {
                 }
                 Err(refusal) => (None, refusal, Behind::Unknown),
             };
-            // Fill in start 6.1: go on if the client may, and wants to, ask again
+            // The client wants to ask again, and may.
             let goes_on = behind == Behind::Another && left > 1;
-            // Fill in instead: let goes_on = false;
-            // Fill in end 6.1
             let for_head = head::asks_for_head(&received);
             let status = answer.status;
             let mut body = 0;
@@ -401,10 +408,8 @@ impl Conversation<'_> {
             }
             sent?;
 
-            // Fill in start 6.2: keep what has come of the next request
+            // Fill in start 6.2: go on to the next request, of which a part may be there already
             received.drain(..length);
-            // Fill in instead: received.clear();
-            // Fill in end 6.2
             if !goes_on {
                 if behind != Behind::Nothing || !received.is_empty() {
                     net::close_gently(stream)?;
@@ -418,6 +423,11 @@ impl Conversation<'_> {
             server
                 .say(|| format!("Request completed, waiting for next request from: {client}"));
             left -= 1;
+            // Fill in instead: if behind != Behind::Nothing || received.len() > length {
+            // Fill in instead:     net::close_gently(stream)?;
+            // Fill in instead: }
+            // Fill in instead: return Ok(Ended::Closed);
+            // Fill in end 6.2
         }
     }
 
@@ -434,17 +444,18 @@ impl Conversation<'_> {
         keep_alive: Option<u64>,
         body: &mut u64,
     ) -> io::Result<()> {
-        let mut head = Head::new(answer.status, self.dates.text(now));
-        answer.describe(&mut head);
+        let mut head = Head::default();
+        answer.describe(&mut head, self.dates.text(now));
         if let (Status::Ok | Status::NotModified, Some(time)) =
             (answer.status, answer.modified())
         {
             // A time to come would be a lie by the server's own clock (RFC 9110 §8.8.2.1).
             head.line(["Last-Modified: ", self.changes.text(time.min(now))]);
         }
+        // Fill in start 6.1: say whether the connection goes on, for how long and how often
         match keep_alive {
             Some(most) => {
-                // In whole seconds: a fraction more is no harm, a fraction less would be.
+                // In whole seconds, rounded up: half a second must not become none.
                 let timeout = self.server.options.keep_alive_timeout;
                 let timeout = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
                 let (timeout, most) = (timeout.to_string(), most.to_string());
@@ -453,6 +464,8 @@ impl Conversation<'_> {
             }
             None => head.line(["Connection: close"]),
         }
+        // Fill in instead: head.line(["Connection: close"]);
+        // Fill in end 6.1
         if for_head || answer.status == Status::NotModified {
             return head.send(self.stream);
         }
@@ -509,6 +522,7 @@ impl Server {
             let what = format!("files like {} are not served here", path.display());
             return Ok(Answer::text(Status::BadRequest, what));
         }
+        // Fill in instead: // As it is now, the path is looked up whatever it names.
         // Fill in end 5.2
         let Some(found) = self.root.find(&path)? else {
             return Answer::not_found(&self.root);

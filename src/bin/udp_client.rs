@@ -100,29 +100,40 @@ fn ask_the_server(options: Options) -> Result<(), Failure> {
         .set_send_buffer_size(LARGEST_OVER_IPV6)
         .map_err(|error| cannot("set the send buffer", &error))?;
     if options.connect {
+        // Fill in start 1.6: connect the socket to the server
+
         // Nothing is sent: over UDP, connect(2) only notes the peer in the socket. From
         // now on the kernel drops datagrams from others, and reports the ICMP message
         // "port unreachable". To an unconnected socket it would not: that may have sent to
         // many, and recvfrom(2) could not say whose port it was.
         socket.connect(server).map_err(|error| cannot("connect", &error))?;
+        // Fill in instead: todo!("1.6: connect the socket to the server");
+        // Fill in end 1.6
     }
 
+    // Fill in start 1.5: try as often as the options say, then give up
     let tries = u64::from(options.retries) + 1;
     for number in 1..=tries {
         let last = number == tries;
-        match try_once(&socket, server, &message, &options, last)? {
-            Some(reply) => {
-                terminal::show(&reply)?;
-                return terminal::say("");
-            }
-            None if last => break,
-            None => cli::notice(format_args!(
-                "no reply yet, sending again (try {} of {tries})",
-                number + 1
-            )),
+        if let Some(reply) = try_once(&socket, server, &message, &options, last)? {
+            return print(&reply);
+        }
+        if !last {
+            let next = number + 1;
+            cli::notice(format_args!("no reply yet, sending again (try {next} of {tries})"));
         }
     }
     Err(no_reply(server, &options, tries))
+    // Fill in instead: match try_once(&socket, server, &message, &options, true)? {
+    // Fill in instead:     Some(reply) => print(&reply),
+    // Fill in instead:     None => Err(no_reply(server, &options, 1)),
+    // Fill in instead: }
+    // Fill in end 1.5
+}
+
+fn print(reply: &[u8]) -> Result<(), Failure> {
+    terminal::show(reply)?;
+    terminal::say("")
 }
 
 /// Sends `message` and waits for the reply; `None` if the time for this try ran out.
@@ -134,18 +145,20 @@ fn try_once(
     last: bool,
 ) -> Result<Option<Vec<u8>>, Failure> {
     let deadline = Instant::now() + options.timeout;
-    // Without a connection sending succeeds whether or not there is a server: the
-    // datagram is on its way, and nothing comes back to say what became of it.
-    let send =
-        || if options.connect { socket.send(message) } else { socket.send_to(message, server) };
-    let sent = match send() {
-        // The answer to an earlier try, which the kernel kept for us. It is told instead of
-        // sending, and only once.
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => send(),
-        sent => sent,
+    let sent = if options.connect {
+        send_to_the_peer(socket, message)
+    } else {
+        // Fill in start 1.3: send the message to the server
+
+        // Without a connection sending succeeds whether or not there is a server: the
+        // datagram is on its way, and nothing comes back to say what became of it.
+        socket.send_to(message, server)
+        // Fill in instead: todo!("1.3: send the message to the server")
+        // Fill in end 1.3
     };
     sent.map_err(|error| cannot(&format!("send to {server}"), &error))?;
 
+    // Fill in start 1.4: wait for the server's reply, and not beyond the deadline
     let mut buffer = [0; LARGEST_OVER_IPV6];
     loop {
         // A receive timeout of zero would mean to wait for ever.
@@ -170,6 +183,18 @@ fn try_once(
                 _ => return Err(cannot(&format!("receive from {server}"), &error)),
             },
         }
+    }
+    // Fill in instead: todo!("1.4: wait for the server's reply")
+    // Fill in end 1.4
+}
+
+/// Sends on a connected socket.
+fn send_to_the_peer(socket: &UdpSocket, message: &[u8]) -> io::Result<usize> {
+    match socket.send(message) {
+        // What came of an earlier try, which the kernel kept for us. It is told instead of
+        // sending, and only once.
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => socket.send(message),
+        sent => sent,
     }
 }
 

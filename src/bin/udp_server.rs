@@ -46,27 +46,32 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: Options) -> Result<(), Failure> {
+    stop::on_signal(&stop::Connections::default())?;
+    let address = net::resolve_first(&options.host, options.port)?;
+
+    // Fill in start 1.1: bind a socket to the address, and say where it receives
+
     // A UDP server has one socket for all its clients. Once it is bound to a port, the
     // kernel queues each datagram that arrives there, whoever sent it.
-    let address = net::resolve_first(&options.host, options.port)?;
     let socket = UdpSocket::bind(address)
         .map_err(|error| net::cannot_listen("udp_server", address, &error))?;
+    // Port 0 asked the kernel to choose; the socket knows what it chose.
+    let bound = socket.local_addr().map_err(|error| Failure::refused(net::why(&error)))?;
+    terminal::say(&format!("The server is ready to receive on {bound}"))?;
+    // Fill in instead: let socket: UdpSocket = todo!("1.1: bind a socket to the address");
+    // Fill in end 1.1
 
     // Some systems send no datagram that is larger than the send buffer, and give 9,216
     // bytes to it.
     SockRef::from(&socket)
         .set_send_buffer_size(LARGEST_DATAGRAM)
         .map_err(|error| Failure::refused(net::why(&error)))?;
-
-    stop::on_signal(&stop::Connections::default())?;
-    // Port 0 asked the kernel to choose; the socket knows what it chose.
-    let bound = socket.local_addr().map_err(|error| Failure::refused(net::why(&error)))?;
-    terminal::say(&format!("The server is ready to receive on {bound}"))?;
-
     answer_each_datagram(&socket)
 }
 
 fn answer_each_datagram(socket: &UdpSocket) -> Result<(), Failure> {
+    // Fill in start 1.2: send each datagram back in uppercase to where it came from
+
     // What does not fit into the buffer of recvfrom is thrown away by the kernel, so it
     // must hold the largest datagram there can be.
     let mut buffer = [0; LARGEST_DATAGRAM];
@@ -93,4 +98,7 @@ fn answer_each_datagram(socket: &UdpSocket) -> Result<(), Failure> {
             cli::notice(format_args!("cannot answer {client}: {}", net::why(&error)));
         }
     }
+    // Fill in instead: socket.recv_from(&mut []).map_err(|error| Failure::refused(net::why(&error)))?;
+    // Fill in instead: todo!("1.2: send each datagram back in uppercase")
+    // Fill in end 1.2
 }

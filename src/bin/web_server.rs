@@ -19,7 +19,7 @@ use lab_http::dates::Dates;
 use lab_http::files::Root;
 use lab_http::head::{self, Request};
 use lab_http::response::{self, Answer, Head, Status};
-use lab_http::{persistence, target};
+use lab_http::target;
 use socket_lab::cli::{self, Failure};
 use socket_lab::{net, stop, terminal};
 
@@ -158,11 +158,15 @@ fn converse(
     let request = arrival.request(&received, timeout);
     // Behind the head of a sound request nothing comes, unless it has a body.
     let all_read = head.len() == received.len()
-        && request.as_ref().is_ok_and(|request| persistence::has_body(request) == Ok(false));
+        && request.as_ref().is_ok_and(|request| !announces_a_body(request));
     let answer = match request {
         Ok(request) => {
             terminal::say(&format!("Client request: {}", request.target))?;
-            answer(&request, root)
+            answer(&request, root).unwrap_or_else(|error| {
+                let (shown, why) = (request.target, net::why(&error));
+                cli::notice(format_args!("cannot open {shown}: {why}"));
+                Answer::text(Status::ServiceUnavailable, "the server cannot open the file now")
+            })
         }
         Err(refusal) => refusal,
     };
@@ -176,35 +180,41 @@ fn converse(
     Ok(Asked::Something)
 }
 
-/// The answer to a request that could be read.
-fn answer(request: &Request<'_>, root: &Root) -> Answer {
-    if !matches!(request.method, "GET" | "HEAD") {
-        let what = format!("{} is not done here, only GET and HEAD", request.method);
-        return Answer::text(Status::BadRequest, what);
-    }
-    if let Err(wrong) = target::check(request) {
-        return Answer::text(Status::BadRequest, wrong);
-    }
-    find(request, root).unwrap_or_else(|error| {
-        cli::notice(format_args!("cannot open {}: {}", request.target, net::why(&error)));
-        Answer::text(Status::ServiceUnavailable, "the server cannot open the file now")
-    })
+/// Whether something may come behind the head that is part of this request all the same.
+fn announces_a_body(request: &Request<'_>) -> bool {
+    ["Content-Length", "Transfer-Encoding"]
+        .into_iter()
+        .any(|name| request.fields.get(name).is_some())
 }
 
-/// The file that a request means, or the page for what is not there.
-fn find(request: &Request<'_>, root: &Root) -> io::Result<Answer> {
+/// The answer to a request that could be read: the file that it means, or why not.
+fn answer(request: &Request<'_>, root: &Root) -> io::Result<Answer> {
+    // Fill in start 3.2: refuse what is not done here, and say it well if nothing is there
+    if !matches!(request.method, "GET" | "HEAD") {
+        let what = format!("{} is not done here, only GET and HEAD", request.method);
+        return Ok(Answer::text(Status::BadRequest, what));
+    }
+    if let Err(wrong) = target::check(request) {
+        return Ok(Answer::text(Status::BadRequest, wrong));
+    }
     if let Some(path) = target::file_path(request.target)
         && let Some(found) = root.find(&path)?
     {
         return Ok(Answer::file(Status::Ok, found));
     }
     Answer::not_found(root)
+    // Fill in instead: let path = target::file_path(request.target).unwrap_or_default();
+    // Fill in instead: match root.find(&path)? {
+    // Fill in instead:     Some(found) => Ok(Answer::file(Status::Ok, found)),
+    // Fill in instead:     None => Ok(Answer::text(Status::NotFound, "there is no such file")),
+    // Fill in instead: }
+    // Fill in end 3.2
 }
 
 /// Sends an answer; the one to HEAD is all but the body (RFC 9110 §9.3.2).
 fn send(stream: &TcpStream, answer: Answer, for_head: bool) -> io::Result<()> {
-    let mut head = Head::new(answer.status, Dates::default().text(SystemTime::now()));
-    answer.describe(&mut head);
+    let mut head = Head::default();
+    answer.describe(&mut head, Dates::default().text(SystemTime::now()));
     // The client need not wait for more behind this answer (RFC 9112 §9.6).
     head.line(["Connection: close"]);
     if for_head { head.send(stream) } else { answer.send(&mut head, stream, &mut 0) }

@@ -93,7 +93,7 @@ impl Exchange<'_> {
 
     /// As in `[Client request from (localhost, 127.0.0.1)][Connection: keep-alive]…`.
     fn lab(&self, dates: &mut Dates) -> String {
-        // Fill in start 6.4: write down the request and the response, a line for each
+        // Fill in start 6.5: write down the request and the response, a line for each
         let client = self.client.to_canonical();
         let name =
             if client.is_loopback() { "localhost".to_owned() } else { client.to_string() };
@@ -117,7 +117,7 @@ impl Exchange<'_> {
         );
         request + &response
         // Fill in instead: String::new()
-        // Fill in end 6.4
+        // Fill in end 6.5
     }
 
     /// As in `127.0.0.1 - - [05/Apr/2024:13:33:33 +0000] "GET / HTTP/1.1" 200 905 "-" "curl"`.

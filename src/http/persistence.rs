@@ -9,10 +9,13 @@ use crate::host;
 /// Connections persist from HTTP/1.1 on unless one side says `close`, and in HTTP/1.0 where
 /// it says `keep-alive`. With `asked_only` this holds for HTTP/1.1 as well.
 pub fn is_wanted(minor_version: u8, fields: Fields<'_>, asked_only: bool) -> bool {
+    // Fill in start 4.6: see what the message says of its connection
     let says =
         |option: &[u8]| fields.list("Connection").any(|its| its.eq_ignore_ascii_case(option));
     let unless_told = !asked_only && minor_version > 0;
     (unless_told || says(b"keep-alive")) && !says(b"close")
+    // Fill in instead: false
+    // Fill in end 4.6
 }
 
 /// Whether a body follows the head, whose bytes must not be taken for the next request
@@ -22,6 +25,7 @@ pub fn is_wanted(minor_version: u8, fields: Fields<'_>, asked_only: bool) -> boo
 /// The fields contradict themselves. Whoever guesses then, and guesses otherwise than a
 /// proxy before it, lets a client smuggle requests past that proxy (§11.2).
 pub fn has_body(request: &Request<'_>) -> Result<bool, Malformed> {
+    // Fill in start 6.3: see whether a body is announced, and refuse what nobody can be sure of
     let fields = request.fields;
     if fields.get("Transfer-Encoding").is_some() {
         if fields.get("Content-Length").is_some() {
@@ -38,6 +42,8 @@ pub fn has_body(request: &Request<'_>) -> Result<bool, Malformed> {
         };
     }
     Ok(fields.content_length()?.is_some_and(|length| length > 0))
+    // Fill in instead: Ok(false)
+    // Fill in end 6.3
 }
 
 /// HTTP/1.1 demands one `Host` field, and that it names a host (RFC 9112 §3.2).

@@ -154,10 +154,17 @@ impl Answer {
         }
     }
 
-    /// Adds to a head what it says of the body.
-    pub fn describe(&self, head: &mut Head) {
+    /// Begins a head: the status line, and what every answer says of itself; `date` is now.
+    pub fn describe(&self, head: &mut Head, date: &str) {
+        // Fill in start 3.1: write the status line, Date, Content-Type and Content-Length
+        head.line(["HTTP/1.1 ", self.status.line()]);
+        // A server with a clock must send it (RFC 9110 §6.6.1).
+        head.line(["Date: ", date]);
         head.line(["Content-Type: ", self.media_type.name(), self.media_type.parameter()]);
+        // In bytes, not characters: it tells the client where the body ends (§8.6).
         head.line(["Content-Length: ", &self.length().to_string()]);
+        // Fill in instead: todo!("3.1: write the status line, Date, Content-Type and Content-Length")
+        // Fill in end 3.1
     }
 
     /// Ends the head, and sends it and the body. The bytes of the body are added to `sent`:
@@ -194,19 +201,10 @@ impl Answer {
 }
 
 /// A response head while it is being written.
+#[derive(Default)]
 pub struct Head(SmallVec<[u8; MESSAGE]>);
 
 impl Head {
-    /// Begins with the status line, and the `Date` that a server with a clock must send
-    /// (RFC 9110 §6.6.1).
-    #[inline]
-    pub fn new(status: Status, date: &str) -> Self {
-        let mut head = Self(SmallVec::new());
-        head.line(["HTTP/1.1 ", status.line()]);
-        head.line(["Date: ", date]);
-        head
-    }
-
     /// Adds a line, as in `["Connection: ", "close"]`. No part may hold CR or LF.
     pub fn line<const PARTS: usize>(&mut self, parts: [&str; PARTS]) {
         // With `write!` this would be half of all the work that is done for a request here.

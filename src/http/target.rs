@@ -14,6 +14,7 @@ use crate::host;
 /// space. An absolute target, as `http://localhost/a.txt`, names the same as its path.
 /// `/` names the root itself, an empty path.
 pub fn file_path(target: &str) -> Option<PathBuf> {
+    // Fill in start 3.6: leave out the query, decode the escapes, refuse what is no file's name
     let path = path(target).strip_prefix('/')?;
     // Decoded once, and only here. Whoever decodes twice turns %252e into a dot.
     let path = percent_decode_str(path).decode_utf8().ok()?;
@@ -24,6 +25,8 @@ pub fn file_path(target: &str) -> Option<PathBuf> {
         return None;
     }
     Some(path.trim_start_matches('/').into())
+    // Fill in instead: Some(target.trim_start_matches('/').into())
+    // Fill in end 3.6
 }
 
 /// Whether the target of a GET or HEAD has one of the two forms that it may have: a path,

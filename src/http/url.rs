@@ -92,6 +92,7 @@ pub fn port(text: &[u8]) -> Result<u16, String> {
 /// CR or LF is in it, which would end the request line: whoever can put them into a
 /// target can write header lines of their own.
 pub fn target(path: &[u8]) -> Result<String, String> {
+    // Fill in start 4.3: add the slash, encode what no URI may hold, refuse line ends
     if path.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
         return Err(format!("a line end is in it: \"{}\"", path.escape_ascii()));
     }
@@ -118,6 +119,8 @@ pub fn target(path: &[u8]) -> Result<String, String> {
         }
     }
     Ok(target)
+    // Fill in instead: Ok(String::from_utf8_lossy(path).into_owned())
+    // Fill in end 4.3
 }
 
 /// Besides letters and digits (RFC 3986 §2.2, §2.3).

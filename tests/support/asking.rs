@@ -116,20 +116,37 @@ impl Answering for tcp::Listening {
 pub struct Asking<Server> {
     client: &'static str,
     read: &'static str,
+    reaches: &'static First,
     first: First,
     server: PhantomData<fn() -> Server>,
 }
 
 impl<Server: Answering> Asking<Server> {
-    /// A client of that name, what it must pass before its other checks say anything, and
-    /// where to read about what it does.
-    pub const fn new(client: &'static str, first: First, read: &'static str) -> Self {
-        Self { client, first, read, server: PhantomData }
+    /// A client of that name, what it must pass before those checks say anything in which
+    /// it gets no reply, and before the others, and where to read about what it does.
+    pub const fn new(
+        client: &'static str,
+        reaches: &'static First,
+        first: First,
+        read: &'static str,
+    ) -> Self {
+        Self { client, reaches, first, read, server: PhantomData }
+    }
+
+    /// The client with these arguments, which will get no reply, if it gets so far at all.
+    pub fn launch_in_vain(&self, arguments: &[&str]) -> Launch {
+        self.reaches.must_pass();
+        Launch::new(self.client, arguments)
+    }
+
+    /// Goes on only if the client passes its first check.
+    pub fn must_pass(&self) {
+        self.first.must_pass();
     }
 
     /// The client with these arguments, if it passes its first check.
     pub fn launch(&self, arguments: &[&str]) -> Launch {
-        self.first.must_pass();
+        self.must_pass();
         Launch::new(self.client, arguments)
     }
 
@@ -138,6 +155,17 @@ impl<Server: Answering> Asking<Server> {
     pub fn start(&self, options: &[&str], server: SocketAddr, message: &str) -> Running {
         let (host, port) = (server.ip().to_string(), server.port().to_string());
         self.launch(&[options, &[&*host, &*port, message]].concat()).start()
+    }
+
+    /// As [`Asking::start`], where it will get no reply.
+    pub fn start_in_vain(
+        &self,
+        options: &[&str],
+        server: SocketAddr,
+        message: &str,
+    ) -> Running {
+        let (host, port) = (server.ip().to_string(), server.port().to_string());
+        self.launch_in_vain(&[options, &[&*host, &*port, message]].concat()).start()
     }
 
     /// One line of stdin is the message.
@@ -238,7 +266,8 @@ impl<Server: Answering> Asking<Server> {
         let promise = promise("a host that cannot be found is an `error:`, not a crash")
             .cause(&[Seen::Stderr, Seen::Status], "looking up a name can fail (getaddrinfo)")
             .read(handout::EVERY_PROGRAM);
-        let end = self.launch(&["::1%no-such-interface", "9", "hi"]).start().ended(&promise);
+        let end =
+            self.launch_in_vain(&["::1%no-such-interface", "9", "hi"]).start().ended(&promise);
         manners::no_crash_shown(&end, &promise);
         end.stdout(b"", &promise).says(&["error:"], &promise);
         if !matches!(end.status.code(), Some(1 | 2)) {

@@ -11,17 +11,28 @@ pub struct First {
     program: &'static str,
     check: &'static str,
     run: fn(),
+    before: Option<&'static First>,
     passed: OnceLock<bool>,
 }
 
 impl First {
     /// `check` is the name of the `#[test]` that calls `run`.
     pub const fn new(program: &'static str, check: &'static str, run: fn()) -> Self {
-        Self { program, check, run, passed: OnceLock::new() }
+        Self { program, check, run, before: None, passed: OnceLock::new() }
+    }
+
+    /// The same, for a program that must pass `before` even before that.
+    #[must_use]
+    pub const fn after(mut self, before: &'static First) -> Self {
+        self.before = Some(before);
+        self
     }
 
     /// Goes on only if the program passes its first check, which runs once for all.
     pub fn must_pass(&self) {
+        if let Some(before) = self.before {
+            before.must_pass();
+        }
         let passed = *self.passed.get_or_init(|| {
             // On a thread of its own, so that its conversation is not part of this
             // check's record; what it prints goes where that thread's output goes.

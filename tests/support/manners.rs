@@ -29,6 +29,9 @@ pub struct ServerProgram {
     pub default_port: u16,
     /// Whether a port is one of UDP or of TCP.
     pub over: Over,
+    /// What it must pass before those checks say anything that need no answer of it, unless
+    /// it is `first`.
+    pub listens: Option<&'static First>,
     /// What it must pass before its other checks say anything.
     pub first: First,
 }
@@ -49,6 +52,12 @@ impl ServerProgram {
         self.start_first(more)
     }
 
+    /// Starts it on a free port, if it passes what comes before any answer.
+    pub fn start_listening(&self, more: &[&str]) -> Server {
+        self.listens.unwrap_or(&self.first).must_pass();
+        self.start_first(more)
+    }
+
     /// Starts it on a free port, for its first check.
     pub fn start_first(&self, more: &[&str]) -> Server {
         // The options first: not every program takes them anywhere.
@@ -58,6 +67,12 @@ impl ServerProgram {
     /// It with these arguments, the options first, if it passes its first check.
     pub fn launch(&self, arguments: &[&str]) -> Launch {
         self.first.must_pass();
+        self.launch_first(arguments)
+    }
+
+    /// As [`ServerProgram::launch`], if it passes what comes before any answer.
+    fn launch_listening(&self, arguments: &[&str]) -> Launch {
+        self.listens.unwrap_or(&self.first).must_pass();
         self.launch_first(arguments)
     }
 
@@ -158,7 +173,7 @@ pub fn wrong_arguments_are_refused(program: &'static str, cases: &[&[&str]]) {
 
 /// A port that is taken is an error that names the way out.
 pub fn a_taken_port_is_an_error(program: &ServerProgram) {
-    let first = program.start(&[]);
+    let first = program.start_listening(&[]);
     let promise = promise(format!(
         "a second {} on the same port says `error: … Address already in use` and a `hint:`, \
          exit status 1",
@@ -171,7 +186,7 @@ pub fn a_taken_port_is_an_error(program: &ServerProgram) {
     )
     .try_it(format!("cargo run --bin {} -- {}", program.name, first.port()))
     .read(handout::EVERY_PROGRAM);
-    let second = program.launch(&[&first.port()]).start().ended(&promise);
+    let second = program.launch_listening(&[&first.port()]).start().ended(&promise);
     let says = ["error: ", "Address already in use", "hint: "];
     not_ready(&second, program, &promise);
     second.status(1, &promise).says(&says, &promise);
@@ -187,7 +202,7 @@ pub fn defaults_are_loopback_and_the_labs_port(program: &ServerProgram) {
         .read(handout::EVERY_PROGRAM);
     let _lock = alone_with_the_default_port();
     for _ in 0..5 {
-        let running = program.launch(&[]).start();
+        let running = program.launch_listening(&[]).start();
         match running.ready_or_ended(program.ready) {
             Ok(server) if server.address == expected => return,
             Ok(server) => promise.broken(Seen::Stdout, format!("it took {}", server.address)),
@@ -226,7 +241,7 @@ pub fn alone_with_the_default_port() -> Option<Flock<File>> {
 
 /// Without `--host` only this machine can reach the server.
 pub fn only_this_machine_can_reach_it(program: &ServerProgram) {
-    let server = program.start(&[]);
+    let server = program.start_listening(&[]);
     let promise = promise(
         "the server is bound to 127.0.0.1 alone, so that no other machine can reach it",
     )
@@ -286,7 +301,7 @@ pub fn a_foreign_address_is_an_error(program: &ServerProgram) {
     let promise = promise("`--host ::2`, which no machine has, is an error, exit status 1")
         .cause(&[Seen::Stderr], "bind can fail: report why, and do not panic")
         .read(handout::EVERY_PROGRAM);
-    let end = program.launch(&["--host", "::2", "0"]).start().ended(&promise);
+    let end = program.launch_listening(&["--host", "::2", "0"]).start().ended(&promise);
     no_crash_shown(&end, &promise);
     not_ready(&end, program, &promise);
     end.status(1, &promise).says(&["error: "], &promise);
@@ -305,6 +320,7 @@ fn not_ready(end: &Ended, program: &ServerProgram, promise: &Promise) {
 
 /// A server on an IPv6 address, which its ready line shows in brackets.
 pub fn start_on_ipv6(program: &ServerProgram) -> Option<Server> {
+    program.first.must_pass();
     if !sockets::has_ipv6() {
         return None;
     }
@@ -340,7 +356,7 @@ pub fn stops_in_good_order(program: &ServerProgram, signal: Signal) -> Promise {
 
 /// `signal` ends a server that has nothing to do.
 pub fn a_signal_ends_it(program: &ServerProgram, signal: Signal) {
-    let server = program.start(&[]);
+    let server = program.start_listening(&[]);
     let promise = stops_in_good_order(program, signal);
     server.running.signal(signal);
     let end = server.running.ended(&promise);
@@ -351,7 +367,7 @@ pub fn a_signal_ends_it(program: &ServerProgram, signal: Signal) {
 /// A server whose stdout nobody reads ends quietly when it comes to print.
 pub fn a_closed_stdout_ends_a_server_quietly(program: &ServerProgram) {
     let promise = quiet_end(program.name);
-    let end = program.launch(&["0"]).stdout_closed().start().ended(&promise);
+    let end = program.launch_listening(&["0"]).stdout_closed().start().ended(&promise);
     said_nothing_of_it(&end, &promise);
 }
 

@@ -185,7 +185,7 @@ impl WebServer {
         let promise = promise("what is no file gets 404 with filenotfound.html as its body")
             .cause(&[Seen::Status], "the status line says 404 too; a folder is no file")
             .cause(&[Seen::Part, Seen::Other], "the root's filenotfound.html is sent as it is")
-            .read(handout::BELOW_ROOT);
+            .read(handout::NOT_THERE);
         let targets = [
             &["/nowhere.html", "/no/such.txt", "/folder.html", "/folder/HelloWorld.html"],
             other,
@@ -202,7 +202,7 @@ impl WebServer {
         fs::remove_file(site.path("filenotfound.html")).expect("a file is removed");
         let server = self.serve(&site, &[]);
         let promise = promise("without filenotfound.html a 404 says `File not found`")
-            .read(handout::BELOW_ROOT);
+            .read(handout::NOT_THERE);
         let answer = ask(&server, &get("/nowhere.html"), &promise);
         answer.status("404 Not Found", &promise);
         if !bytes::text(&answer.body).contains("File not found") {
@@ -300,7 +300,7 @@ impl WebServer {
             &[Seen::Status, Seen::Other],
             "of a full URL take the path, cut it off at the ?, then decode each %XX to a byte",
         )
-        .read(handout::REQUEST_LINE);
+        .read(handout::BELOW_ROOT);
         for (target, body) in [
             ("/HelloWorld.html?a=b&c", HELLO),
             ("/Hello%57orld.html", HELLO),
@@ -481,7 +481,7 @@ impl WebServer {
             "printf 'GET /HelloWorld.html' | nc localhost {}",
             self.program.default_port
         ))
-        .read(handout::HEAD);
+        .read(handout::IN_TIME);
         for request in [
             "GET /HelloWorld.html",
             "GET /HelloWorld.html HTTP/1.1\r\n",
@@ -511,7 +511,7 @@ impl WebServer {
         &[Seen::StillOpen],
         "each byte starts the time anew: the limit is for the whole head",
     )
-    .read(handout::HEAD);
+    .read(handout::IN_TIME);
         let mut client = server.connect(&promise);
         client.send(b"G", &promise);
         let mut waited = 0;

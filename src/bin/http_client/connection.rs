@@ -174,7 +174,7 @@ impl Connection {
     /// A new connection to the same server.
     pub(crate) fn again(&self, url: &Url) -> Result<Self, Failure> {
         cli::notice(format_args!(
-            "the server has closed the connection; connecting again to {}",
+            "the connection is closed; connecting again to {}",
             self.server
         ));
         Self::open(url, self.timeout)

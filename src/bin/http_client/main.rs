@@ -209,6 +209,7 @@ fn fetch(options: &Options, url: &Url) -> Result<(), Failure> {
 
 /// A request head. A field that the user gives takes the place of ours.
 fn request(method: &str, url: &Url, headers: &[(String, String)]) -> Vec<u8> {
+    // Fill in start 4.1: write the request line, the fields, and an empty line
     let given = |name: &str| headers.iter().any(|(its, _)| its.eq_ignore_ascii_case(name));
     let ours = [
         ("Host", url.host_field()),
@@ -225,6 +226,8 @@ fn request(method: &str, url: &Url, headers: &[(String, String)]) -> Vec<u8> {
     }
     request.push_str("\r\n");
     request.into_bytes()
+    // Fill in instead: todo!("4.1: write the request line, the fields, and an empty line")
+    // Fill in end 4.1
 }
 
 /// Prints a response head, with the line ends that belong here.

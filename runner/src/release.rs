@@ -1,0 +1,237 @@
+//! The students' kit: the project without its solutions, and without what is for
+//! instructors.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
+
+use crate::agreement::{self, files_below};
+use crate::course::{Course, StepNumber};
+use crate::marks::Marked;
+
+/// The kit's README is its own.
+const README: &str = include_str!("../kit/README.md");
+
+/// Files that go into the kit as they are.
+const FILES: &[&str] =
+    &[".gitignore", "Cargo.lock", "GUIDE.md", "LICENSE", "clippy.toml", "rustfmt.toml"];
+
+/// Folders that go into the kit whole.
+const FOLDERS: &[&str] = &["tests/support", "www"];
+
+/// The programs, with their marks.
+const SOURCES: &str = "src";
+
+/// Manifests and the like, from which what the kit has not is taken out.
+const SETTINGS: &[&str] = &[".cargo/config.toml", "Cargo.toml", "tests/Cargo.toml"];
+
+/// Further files of the checks.
+const CHECKS: &[&str] = &["tests/clippy.toml"];
+
+/// The steps whose solutions stay in the kit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Solved(BTreeSet<StepNumber>);
+
+impl Solved {
+    /// All steps of these labs.
+    pub fn labs(course: &Course, labs: &BTreeSet<u8>) -> Self {
+        let labs = course.labs.iter().filter(|lab| labs.contains(&lab.number));
+        Self(labs.flat_map(|lab| lab.numbers()).collect())
+    }
+}
+
+impl FromIterator<StepNumber> for Solved {
+    fn from_iter<Steps: IntoIterator<Item = StepNumber>>(steps: Steps) -> Self {
+        Self(steps.into_iter().collect())
+    }
+}
+
+/// The kit's files: their names, relative to its folder, and what is in them.
+pub struct Kit(BTreeMap<PathBuf, Vec<u8>>);
+
+impl Kit {
+    /// The kit with these steps solved.
+    ///
+    /// # Errors
+    /// Something is wrong with the course; see [`agreement::check`].
+    pub fn of(course: &Course, solved: &Solved) -> Result<Self> {
+        agreement::check(course)?;
+        let mut kit = Self(BTreeMap::new());
+        for file in FILES.iter().chain(CHECKS) {
+            kit.take(course, Path::new(file))?;
+        }
+        for folder in FOLDERS {
+            for file in files_below(&course.root, Path::new(folder))? {
+                kit.take(course, &file)?;
+            }
+        }
+        for lab in &course.labs {
+            for file in [lab.handout(), lab.file(), lab.checks()] {
+                kit.take(course, &file)?;
+            }
+        }
+        kit.take_sources(course, solved)?;
+        kit.0.insert("README.md".into(), README.into());
+        for file in SETTINGS {
+            let text = fs::read_to_string(course.root.join(file))
+                .with_context(|| format!("cannot read {file}"))?;
+            let mut settings: DocumentMut =
+                text.parse().with_context(|| format!("cannot read {file}"))?;
+            kit.settle(Path::new(file), &mut settings);
+            kit.0.insert(file.into(), settings.to_string().trim_start().into());
+        }
+        Ok(kit)
+    }
+
+    fn take(&mut self, course: &Course, file: &Path) -> Result<()> {
+        let content = fs::read(course.root.join(file))
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        self.0.insert(file.to_owned(), content);
+        Ok(())
+    }
+
+    fn take_sources(&mut self, course: &Course, solved: &Solved) -> Result<()> {
+        for file in files_below(&course.root, Path::new(SOURCES))? {
+            match file.extension().and_then(|extension| extension.to_str()) {
+                Some("toml") => self.take(course, &file)?,
+                Some("rs") => {
+                    let text = fs::read_to_string(course.root.join(&file))
+                        .with_context(|| format!("cannot read {}", file.display()))?;
+                    // `agreement` has read all marks.
+                    if let Ok(marked) = Marked::read(&file, &text) {
+                        let text = marked.with_solutions(|step| solved.0.contains(&step));
+                        self.0.insert(file, text.into());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out of cargo's settings what is not in the kit.
+    fn settle(&self, file: &Path, settings: &mut DocumentMut) {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let has = |path: &str| {
+            let path: PathBuf = folder.join(path).components().collect();
+            path == Path::new(".") || self.0.keys().any(|file| file.starts_with(&path))
+        };
+        if let Some(alias) = settings.get_mut("alias").and_then(Item::as_table_mut) {
+            alias.remove("lab");
+            if alias.is_empty() {
+                settings.remove("alias");
+            }
+        }
+        if let Some(tests) = settings.get_mut("test").and_then(Item::as_array_of_tables_mut) {
+            tests.retain(|test| test.get("path").and_then(Item::as_str).is_none_or(&has));
+        }
+        let Some(workspace) = settings.get_mut("workspace").and_then(Item::as_table_mut) else {
+            return;
+        };
+        for list in ["members", "default-members"] {
+            if let Some(list) = workspace.get_mut(list).and_then(Item::as_array_mut) {
+                list.retain(|member| member.as_str().is_none_or(&has));
+                list.fmt();
+            }
+        }
+        let is_empty =
+            |list: &Array| list.iter().all(|member| !member.as_str().is_some_and(&has));
+        if workspace.get("exclude").and_then(Item::as_array).is_some_and(is_empty) {
+            workspace.remove("exclude");
+        }
+        if let Some(lints) = workspace.get_mut("lints").and_then(Item::as_table_mut) {
+            let_starters_be(lints);
+        }
+    }
+
+    /// Writes the kit to a folder that is not there yet, or empty, and commits it.
+    ///
+    /// # Errors
+    /// Something is there already, or it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        match fs::read_dir(folder) {
+            Ok(mut entries) => ensure!(
+                entries.next().is_none(),
+                "{} is not empty, and nothing is written over",
+                folder.display()
+            ),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => bail!("{} cannot be the kit's folder: {error}", folder.display()),
+        }
+        for (file, content) in self.files() {
+            let path = folder.join(file);
+            let shown = || format!("cannot write {}", path.display());
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder).with_context(shown)?;
+            }
+            fs::write(&path, content).with_context(shown)?;
+        }
+        fit_the_lock_file(folder)?;
+        commit(folder)
+    }
+
+    /// Each file's name, relative to the kit's folder, and what is in it.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &[u8])> {
+        self.0.iter().map(|(file, content)| (file.as_path(), content.as_slice()))
+    }
+}
+
+/// A starter has functions that nothing calls yet, and a loop that ends in its first turn.
+/// They are no mistakes of the student's, and must not hide the warnings that matter.
+fn let_starters_be(lints: &mut Table) {
+    if let Some(rust) = lints.get_mut("rust").and_then(Item::as_table_mut) {
+        let mut allow = InlineTable::new();
+        allow.insert("level", "allow".into());
+        allow.insert("priority", (-1).into());
+        rust.insert("unused", value(allow));
+        if let Some(mut key) = rust.key_mut("unused") {
+            let why = "# Until all steps are done, there is code that nothing uses yet.\n";
+            key.leaf_decor_mut().set_prefix(why);
+        }
+        rust.insert("unused_must_use", value("warn"));
+    }
+    if let Some(clippy) = lints.get_mut("clippy").and_then(Item::as_table_mut) {
+        clippy.insert("never_loop", value("allow"));
+    }
+}
+
+/// Takes out of `Cargo.lock` what only the left-out packages need.
+fn fit_the_lock_file(folder: &Path) -> Result<()> {
+    // Without the network if the crates are known, as they are to whoever has built this.
+    let update = |more: &[&str]| {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["update", "--workspace", "--quiet"]).args(more);
+        run(cargo.current_dir(folder))
+    };
+    update(&["--offline"]).or_else(|_| update(&[]))
+}
+
+/// Makes a repository with one commit.
+fn commit(folder: &Path) -> Result<()> {
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        // It belongs to the course, not to whoever releases it or to what their git does.
+        git.args(["-c", "user.name=Socket lab", "-c", "user.email=socket-lab@localhost"]);
+        git.args(["-c", "commit.gpgsign=false", "-c", "core.autocrlf=false"]);
+        for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+            git.env_remove(variable);
+        }
+        run(git.args(arguments).current_dir(folder))
+    };
+    git(&["init", "--quiet", "--template=", "--initial-branch=main"])?;
+    git(&["add", "--all"])?;
+    git(&["commit", "--quiet", "--message=The socket lab kit"])
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().with_context(|| format!("cannot run {program}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program} failed: {}", said.trim_end());
+    Ok(())
+}

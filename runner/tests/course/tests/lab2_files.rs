@@ -1,0 +1,2 @@
+#[test]
+fn a_file_is_found() {}

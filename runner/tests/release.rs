@@ -1,0 +1,296 @@
+//! `cargo lab release`, on the small course in `tests/course/`.
+
+#![expect(clippy::expect_used, reason = "a course that cannot be copied fails its test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use assert_cmd::assert::Assert;
+use predicates::str::{contains, is_empty};
+use tempfile::TempDir;
+
+/// A copy of the small course, to be changed.
+struct Toy {
+    folder: TempDir,
+}
+
+impl Toy {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/course");
+        for file in lab::agreement::files_below(&original, Path::new("")).expect("the course") {
+            let copy = folder.path().join("course").join(&file);
+            fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder");
+            fs::copy(original.join(&file), copy).expect("a copy");
+        }
+        Self { folder }
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join("course").join(file)
+    }
+
+    /// Puts `new` in the place of `old` in one of its files.
+    fn change(self, file: &str, old: &str, new: &str) -> Self {
+        let text = fs::read_to_string(self.path(file)).expect("a file of the course");
+        assert!(text.contains(old), "{file} has no {old}");
+        fs::write(self.path(file), text.replacen(old, new, 1)).expect("a changed file");
+        self
+    }
+
+    fn kit(&self) -> PathBuf {
+        self.folder.path().join("kit")
+    }
+
+    fn in_kit(&self, file: &str) -> String {
+        fs::read_to_string(self.kit().join(file)).expect(file)
+    }
+
+    fn release(&self, more: &[&str]) -> Assert {
+        let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+        lab.arg("--project").arg(self.path(""));
+        lab.arg("release").arg(self.kit()).args(more);
+        assert_cmd::Command::from_std(lab).assert()
+    }
+
+    /// Nothing is released, and this is told.
+    fn is_faulty(&self, fault: &str) {
+        self.release(&[]).failure().stdout(is_empty()).stderr(contains(fault));
+        assert!(!self.kit().exists(), "a kit was written in spite of: {fault}");
+    }
+}
+
+/// What git says of the kit.
+fn git(kit: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git").args(arguments).current_dir(kit).output().expect("git");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+#[test]
+fn the_kit_has_what_students_need_and_nothing_else() {
+    let toy = Toy::new();
+    toy.release(&[]).success().stdout(contains("with 3 steps to be done"));
+    let files = lab::agreement::files_below(&toy.kit(), Path::new("")).expect("the kit");
+    let files: Vec<_> = files
+        .iter()
+        .map(|file| file.to_string_lossy().into_owned())
+        .filter(|file| !file.starts_with(".git/"))
+        .collect();
+    let expected = [
+        ".cargo/config.toml",
+        ".gitignore",
+        "Cargo.lock",
+        "Cargo.toml",
+        "GUIDE.md",
+        "LICENSE",
+        "README.md",
+        "clippy.toml",
+        "labs/1-echo/README.md",
+        "labs/1-echo/lab.toml",
+        "labs/2-files/README.md",
+        "labs/2-files/lab.toml",
+        "rustfmt.toml",
+        "src/bin/echo.rs",
+        "src/bin/files.rs",
+        "tests/Cargo.toml",
+        "tests/clippy.toml",
+        "tests/lab1_echo.rs",
+        "tests/lab2_files.rs",
+        "tests/support/lib.rs",
+        "www/index.html",
+    ];
+    assert_eq!(files, expected);
+}
+
+#[test]
+fn starters_stand_in_place_of_solutions() {
+    let toy = Toy::new();
+    toy.release(&[]).success();
+    let echo = "\
+fn main() {
+    // Fill in start 1.1: listen
+    todo!(\"1.1: listen\")
+    // Fill in end 1.1
+}
+
+fn answer() {
+    // Fill in start 1.2: answer
+    // Fill in end 1.2
+}
+";
+    assert_eq!(toy.in_kit("src/bin/echo.rs"), echo);
+}
+
+#[test]
+fn solved_labs_keep_their_solutions() {
+    for (labs, kept) in
+        [("1", ["1.1", "1.2"].as_slice()), ("2", &["2.1"]), ("1-2", &["1.1", "1.2", "2.1"])]
+    {
+        let toy = Toy::new();
+        toy.release(&["--solved", labs]).success();
+        let sources = toy.in_kit("src/bin/echo.rs") + &toy.in_kit("src/bin/files.rs");
+        for step in ["1.1", "1.2", "2.1"] {
+            let is_there = sources.contains(&format!("the solution of {step}"));
+            assert_eq!(is_there, kept.contains(&step), "{step} with --solved {labs}");
+        }
+        assert!(!sources.contains("instead"), "{sources}");
+    }
+}
+
+#[test]
+fn labs_that_are_not_there_cannot_be_solved() {
+    let toy = Toy::new();
+    for (labs, why) in [
+        ("3", "there is no lab 3"),
+        ("0", "names no labs"),
+        ("2-1", "names no labs"),
+        ("one", "names no labs"),
+        ("", "names no labs"),
+    ] {
+        toy.release(&["--solved", labs]).failure().stderr(contains(why));
+        assert!(!toy.kit().exists());
+    }
+}
+
+#[test]
+fn the_kit_is_a_repository_with_one_commit() {
+    let toy = Toy::new();
+    toy.release(&[]).success();
+    assert_eq!(git(&toy.kit(), &["rev-list", "--count", "--all"]), "1");
+    assert_eq!(git(&toy.kit(), &["status", "--porcelain"]), "");
+    assert_eq!(git(&toy.kit(), &["branch", "--show-current"]), "main");
+}
+
+#[test]
+fn cargo_finds_nothing_missing_in_the_kit() {
+    let toy = Toy::new();
+    toy.release(&[]).success();
+    let manifest = toy.in_kit("Cargo.toml");
+    assert!(!manifest.contains("secret") && !manifest.contains("fuzz"), "{manifest}");
+    assert!(!toy.in_kit("tests/Cargo.toml").contains("hidden"));
+    assert!(!toy.in_kit(".cargo/config.toml").contains("lab"), "an alias without its program");
+    assert!(toy.in_kit(".cargo/config.toml").contains("RUST_TEST_THREADS"));
+    assert!(!toy.in_kit("Cargo.lock").contains("secret"));
+    let mut cargo = Command::new("cargo");
+    cargo.args(["metadata", "--locked", "--offline", "--format-version", "1"]);
+    assert_cmd::Command::from_std(cargo).current_dir(toy.kit()).assert().success();
+}
+
+#[test]
+fn nothing_is_written_over() {
+    let toy = Toy::new();
+    fs::create_dir(toy.kit()).expect("a folder");
+    fs::write(toy.kit().join("mine.txt"), "mine").expect("a file");
+    toy.release(&[]).failure().stderr(contains("is not empty, and nothing is written over"));
+    assert_eq!(toy.in_kit("mine.txt"), "mine");
+    assert_eq!(fs::read_dir(toy.kit()).expect("a folder").count(), 1);
+
+    fs::remove_file(toy.kit().join("mine.txt")).expect("a file that is there");
+    toy.release(&[]).success(); // into an empty folder
+    toy.release(&[]).failure();
+    fs::remove_dir_all(toy.kit()).expect("a kit that is there");
+    fs::write(toy.kit(), "a file").expect("a file");
+    toy.release(&[]).failure().stderr(contains("cannot be the kit's folder"));
+    assert_eq!(fs::read_to_string(toy.kit()).expect("a file"), "a file");
+}
+
+#[test]
+fn faults_of_marks_are_told_with_file_and_line() {
+    let echo = "src/bin/echo.rs";
+    for (old, new, fault) in [
+        ("// Fill in end 1.1", "", "src/bin/echo.rs:9: step 1.2 begins within step 1.1"),
+        ("// Fill in end 1.2", "", "src/bin/echo.rs:9: step 1.2 has no end"),
+        ("start 1.1", "start", "src/bin/echo.rs:2: \"start:\" is no mark"),
+        ("start 1.1", "start one", "src/bin/echo.rs:2: \"one\" is no number of a step"),
+        ("start 1.2", "start 1.3", "src/bin/echo.rs:11: the end of step 1.2 stands within"),
+    ] {
+        Toy::new().change(echo, old, new).is_faulty(fault);
+    }
+    let twice = Toy::new().change("src/bin/files.rs", "start 2.1", "start 1.2");
+    twice
+        .change("src/bin/files.rs", "end 2.1", "end 1.2")
+        .is_faulty("src/bin/files.rs:2: step 1.2 is marked in src/bin/echo.rs:9 too");
+}
+
+#[test]
+fn a_step_has_a_mark_a_heading_and_a_check() {
+    let (plan, handout) = ("labs/1-echo/lab.toml", "labs/1-echo/README.md");
+    let no_mark =
+        Toy::new().change("src/bin/files.rs", "// Fill in start 2.1: find the file", "");
+    let no_mark = no_mark.change("src/bin/files.rs", "// Fill in end 2.1", "");
+    no_mark
+        .change("src/bin/files.rs", "// Fill in instead: todo!(\"2.1: find the file\")", "")
+        .is_faulty("labs/2-files/lab.toml:7: no program has marks of step 2.1");
+
+    let third = "\n// Fill in start 1.3: more\n// Fill in end 1.3\n\nfn answer";
+    Toy::new()
+        .change("src/bin/echo.rs", "\nfn answer", third)
+        .is_faulty("src/bin/echo.rs:8: step 1.3 is in no lab.toml");
+    Toy::new()
+        .change(handout, "### 1.2 Answering", "### Answering")
+        .is_faulty("src/bin/echo.rs:9: step 1.2 has no heading in labs/1-echo/README.md");
+    Toy::new()
+        .change(handout, "## Questions", "### 1.3 More")
+        .is_faulty("labs/1-echo/README.md:25: step 1.3 is not in labs/1-echo/lab.toml");
+    Toy::new()
+        .change(plan, "  { name = \"it_answers\", points = 40 },\n", "")
+        .is_faulty("labs/1-echo/lab.toml:13: no check of step 1.2 has points");
+}
+
+#[test]
+fn checks_are_those_that_are_there() {
+    let plan = "labs/1-echo/lab.toml";
+    Toy::new()
+        .change(plan, "it_starts", "it_begins")
+        .is_faulty("labs/1-echo/lab.toml:10: tests/lab1_echo.rs has no check it_begins");
+    Toy::new()
+        .change("tests/lab1_echo.rs", "#[test]\n", "#[test]\nfn it_ends() {}\n\n#[test]\n")
+        .is_faulty("tests/lab1_echo.rs:2: it_ends is not in labs/1-echo/lab.toml");
+    Toy::new()
+        .change(plan, "given = [", "given = [\"it_answers\", ")
+        .is_faulty("labs/1-echo/lab.toml:17: it_answers stands here twice");
+}
+
+#[test]
+fn handouts_and_books_tell_what_lab_toml_says() {
+    let handout = "labs/1-echo/README.md";
+    for (file, old, new, fault) in [
+        ("labs/1-echo/lab.toml", "minutes = 10\ngiven", "minutes = 11\ngiven", "GUIDE.md:5: "),
+        (handout, "Points: 60", "Points: 61", "README.md:1: no line says \"Time: about 40"),
+        (handout, "10 minutes · 20", "10 minutes · 21", "README.md:9: no line of step 1.1"),
+        (
+            handout,
+            "bin/echo.rs) · 10",
+            "bin/files.rs) · 10",
+            "README.md:9: no line of step 1.1",
+        ),
+        (handout, "it_starts", "it_answers", "README.md:9: no command of step 1.1"),
+        (
+            handout,
+            "it_answers\n",
+            "it_answers\n```\n[a](../../a) [b](../../b#c)\n",
+            "README.md:17: step 1.2 sends its reader to a, b, src/bin/echo.rs",
+        ),
+        ("GUIDE.md", "| 25 | 40 |", "| 25 | 41 |", "GUIDE.md:6: this row does not end with"),
+        ("GUIDE.md", "| 65 | 100 |", "| 60 | 100 |", "GUIDE.md:7: this row does not end with"),
+    ] {
+        Toy::new().change(file, old, new).is_faulty(fault);
+    }
+}
+
+#[test]
+fn what_is_wrong_in_lab_toml_is_told_with_its_line() {
+    let plan = "labs/1-echo/lab.toml";
+    for (old, new, fault) in [
+        ("format_version = 1", "format_version = 2", "lab.toml:1: format_version is 2"),
+        ("points = 20", "points = 10", "lab.toml:1: the points of all labs are 90 in sum"),
+        ("points = 20", "points = \"20\"", "lab.toml:10: invalid type"),
+        ("number = \"1.2\"", "number = \"1.3\"", "lab.toml:13: this is step 1.2"),
+        (", \"three\"]", "]", "lab.toml:7: step 1.1 needs 3 hints"),
+        ("minutes = 20", "minutes = 0", "lab.toml:13: step 1.2 takes no time"),
+        ("[[step]]", "[[steps]]", "lab.toml:6: unknown field `steps`"),
+    ] {
+        Toy::new().change(plan, old, new).is_faulty(fault);
+    }
+}
