@@ -298,8 +298,12 @@ fn the_client_sends_its_message_in_a_datagram() {
 }
 
 fn client_sends_its_message_in_a_datagram() {
-    let promise =
-        promise("the message goes out as it is, in one datagram").read(handout::SENDING);
+    let promise = promise("the message goes out as it is, in one datagram")
+        .cause(
+            &[Seen::More, Seen::Other, Seen::Part],
+            "the bytes of the message are sent, and nothing else: no line end and no NUL",
+        )
+        .read(handout::SENDING);
     let server = Listening::start();
     let client = client("udp_client", &["127.0.0.1", &server.port(), "Hello, World"]);
     server.receive(&client, &promise).must_be(b"Hello, World", &promise);

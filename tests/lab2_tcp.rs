@@ -572,6 +572,10 @@ fn the_client_connects() {
 
 fn client_connects() {
     let promise = promise("the client connects to the host and the port that it was given")
+        .cause(
+            &[Seen::Ended, Seen::Nothing],
+            "HOST and PORT are the first two arguments; no other server is asked",
+        )
         .read(handout::REFUSED);
     let server = Listening::start();
     let client = client("tcp_client", &["127.0.0.1", &server.port(), "hello"]);
@@ -585,11 +589,17 @@ fn the_client_sends_its_message() {
 }
 
 fn client_sends_its_message() {
-    let promise =
-        promise("the bytes of the message, and only they, are sent").read(handout::ENDS);
+    let promise = promise("the bytes of the message, and only they, are sent")
+        .cause(
+            &[Seen::More, Seen::Other, Seen::Part],
+            "the bytes of the message are sent, and nothing else: no line end and no NUL",
+        )
+        .read(handout::ENDS);
     let server = Listening::start();
     let client = client("tcp_client", &["127.0.0.1", &server.port(), "Hello, World"]);
-    server.hear(&client, b"Hello, World", &promise);
+    let mut peer = server.accept(&client, &promise);
+    peer.expect(b"Hello, World", &promise);
+    peer.expect_no_more(A_MOMENT / 3, &promise);
 }
 
 #[test]

@@ -549,6 +549,11 @@ fn however_a_connection_ends_its_place_is_free_again() {
         "the count goes down only where a request ended well: give the place back on every way \
          out, a panic included",
     )
+    .cause(
+        &[Seen::Closed, Seen::Reset, Seen::Nothing],
+        "nobody is told that there is no place, or a place is free before its connection has \
+         ended",
+    )
     .read(handout::LIMITS);
     let site = Site::new();
     let server = SERVER.serve(&site, &["--max-connections", "3", "--keep-alive-timeout", "2"]);

@@ -102,8 +102,8 @@ fn an_answer_says_that_its_connection_is_kept() {
     )
     .cause(
         &[Seen::Other],
-        "the fields name the seconds of idleness, in whole seconds rounded up, and the requests \
-         that are left on this connection",
+        "timeout= is in whole seconds, rounded up; max= is the number of requests that are \
+         left on this connection, this one counted",
     )
     .read(handout::KEEP_ALIVE);
     let site = Site::new();
@@ -223,6 +223,10 @@ fn the_last_request_of_a_hundred_closes_the_connection() {
              answer to the last one says close",
         )
         .cause(&[Seen::Closed], "the connection was closed too early")
+        .cause(
+            &[Seen::Stdout],
+            "the last line of a connection tells how it ended: here, that it has had all its requests",
+        )
         .read(handout::REQUESTS);
     for (options, most) in
         [(&[][..], 100), (&["--max-requests", "3"], 3), (&["--max-requests", "1"], 1)]
@@ -407,8 +411,13 @@ fn pipelined_requests_are_answered_in_order() {
         )
         .cause(
             &[Seen::Other],
-            "the answers come in the order of the requests, and each connection has a buffer of \
-             its own",
+            "the answers come in the order of the requests; what was answered is taken out of \
+             the connection's buffer, which is its own, and nothing else is",
+        )
+        .cause(
+            &[Seen::Status],
+            "what was read behind the first request was thrown away, so that the next one begins \
+             in its middle",
         )
         .read(handout::REQUESTS);
     let site = Site::new();
@@ -522,14 +531,20 @@ fn a_malformed_request_is_told_and_the_connection_closed() {
 
 #[test]
 fn a_request_with_a_body_is_answered_and_its_connection_closed() {
-    let promise =
-        promise("a request with a body is answered, and its connection closed behind that")
-            .cause(&[Seen::StillOpen, Seen::More], "the body was taken for the next request")
-            .cause(
-                &[Seen::Reset],
-                "the connection was closed with bytes of the client unread, which sends RST",
-            )
-            .read(handout::BODIES);
+    let promise = promise(
+        "a request with a body is answered, and its connection closed behind that",
+    )
+    .cause(&[Seen::StillOpen, Seen::More], "the body was taken for the next request")
+    .cause(
+        &[Seen::Other],
+        "behind a body that is not read nobody knows where the next request begins: the \
+                 answer says close",
+    )
+    .cause(
+        &[Seen::Reset],
+        "the connection was closed with bytes of the client unread, which sends RST",
+    )
+    .read(handout::BODIES);
     let site = Site::new();
     let (server, _log) = serve(&site, &["--persistent"]);
     let smuggled = "GET /filenotfound.html HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -604,6 +619,7 @@ fn nothing_behind_the_last_answer_is_answered() {
     let promise = promise(
         "behind an answer that says `Connection: close` no request is answered",
     )
+    .cause(&[Seen::Closed], "the connection was closed behind the first answer")
     .cause(
         &[Seen::More, Seen::StillOpen],
         "a client that pipelines has sent more already: `close` means that it is not looked \
@@ -855,10 +871,16 @@ fn a_file_that_changes_is_sent_again() {
     let promise = promise("after a file has changed, a copy from before is not fresh any more")
         .cause(&[Seen::Status, Seen::Other], "look at the file for each request")
         .read(handout::CONDITIONAL);
+    let fresh = support::promise("until a file changes, a copy of it is fresh")
+        .cause(
+            &[Seen::Status, Seen::Other],
+            "compare dates, not their text, in whole seconds: the time of a file has fractions",
+        )
+        .read(handout::CONDITIONAL);
     let site = dated_site();
     let (server, _log) = serve(&site, &[]);
     let request = conditional("GET", MODIFIED_AT);
-    ask(&server, &request, &promise).status("304", &promise);
+    ask(&server, &request, &fresh).status("304", &fresh);
     site.file("HelloWorld.html", b"changed");
     ask(&server, &request, &promise).status("200", &promise).body(b"changed", &promise);
 }
@@ -1313,20 +1335,31 @@ fn console_says(server: Server, lines: &[&str], others: &[&str], promise: &Promi
     server.running.signal(Signal::SIGTERM);
     let end = server.running.ended(promise);
     let console = bytes::text(&end.stdout);
+    let shown = last_lines(&console);
     for line in console.lines() {
         wanted.next_if(|want| **want == line);
     }
     if let Some(missing) = wanted.next() {
         promise.broken(
             Seen::Stdout,
-            format!("there is no line `{missing}`, or not at its place, in\n{console}"),
+            format!("there is no line `{missing}`, or not at its place, in\n{shown}"),
         );
     }
     if let Some(other) = others.iter().find(|other| console.lines().any(|line| line == **other))
     {
-        promise.broken(Seen::Stdout, format!("there is a line `{other}` in\n{console}"));
+        promise.broken(Seen::Stdout, format!("there is a line `{other}` in\n{shown}"));
     }
     console
+}
+
+/// The end of a console that may be long.
+fn last_lines(console: &str) -> String {
+    const MOST: usize = 8;
+    let lines: Vec<&str> = console.lines().collect();
+    match lines.len().checked_sub(MOST) {
+        Some(cut @ 1..) => format!("…\n{}", lines[cut..].join("\n")),
+        _ => lines.join("\n"),
+    }
 }
 
 /// The log that a server of ours writes.

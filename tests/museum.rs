@@ -197,6 +197,13 @@ const EXHIBITS: &[Exhibit] = &[
         told: "nothing stands on stderr",
     },
     Exhibit {
+        name: "sends-a-nul",
+        program: "udp_client",
+        mistake: "the NUL that ends a string in C is sent too",
+        check: "the_client_sends_its_message_in_a_datagram",
+        told: "no line end and no NUL",
+    },
+    Exhibit {
         name: "sends-what-cannot-fit",
         program: "udp_client",
         mistake: "a message that is too long is cut",
@@ -330,6 +337,13 @@ const EXHIBITS: &[Exhibit] = &[
         check: "only_this_machine_can_reach_the_server_unless_told",
         told: "bind it to 127.0.0.1",
     },
+    Exhibit {
+        name: "says-port-0",
+        program: "tcp_server",
+        mistake: "the ready line names the port asked for",
+        check: "the_server_says_where_it_listens",
+        told: "ask the socket which one it got",
+    },
     // tcp_client
     Exhibit {
         name: "one-read",
@@ -337,6 +351,20 @@ const EXHIBITS: &[Exhibit] = &[
         mistake: "one read is taken for the whole reply",
         check: "a_reply_in_pieces_is_read_to_its_end",
         told: "the client reads once",
+    },
+    Exhibit {
+        name: "always-port-1",
+        program: "tcp_client",
+        mistake: "the port is not the one that was given",
+        check: "the_client_connects",
+        told: "HOST and PORT",
+    },
+    Exhibit {
+        name: "sends-a-newline",
+        program: "tcp_client",
+        mistake: "a line end is added to the message",
+        check: "the_client_sends_its_message",
+        told: "no line end and no NUL",
     },
     Exhibit {
         name: "waits-for-the-end",
@@ -729,7 +757,7 @@ const EXHIBITS: &[Exhibit] = &[
         program: "web_server",
         mistake: "SIGTERM cuts an answer off",
         check: "an_answer_under_way_is_finished",
-        told: "is finished first",
+        told: "the signal ended the server at once",
     },
     // http_client
     Exhibit {
@@ -1739,7 +1767,7 @@ const EXHIBITS: &[Exhibit] = &[
         program: "threaded_web_server",
         mistake: "an answer under way is cut off at SIGTERM",
         check: "an_answer_under_way_is_finished",
-        told: "is finished first",
+        told: "the signal ended the server at once",
     },
     Exhibit {
         name: "waits-for-answers-for-ever",
@@ -1963,7 +1991,7 @@ const EXHIBITS: &[Exhibit] = &[
         name: "timeout-rounded-down",
         program: "threaded_web_server",
         mistake: "timeout=0 for 0.6 s",
-        check: "an_idle_connection_is_closed_after_the_timeout",
+        check: "an_answer_says_that_its_connection_is_kept",
         told: "in whole seconds, rounded up",
     },
     Exhibit {

@@ -223,11 +223,12 @@ impl Handout {
 }
 
 impl Section {
-    /// The files of the kit that it links to.
+    /// The source files that it links to.
     fn files(&self) -> BTreeSet<&str> {
         let links = self.lines.iter().flat_map(|line| line.split("](").skip(1));
         let targets = links.filter_map(|link| link.split([')', '#']).next());
-        targets.filter_map(|target| target.strip_prefix("../../")).collect()
+        let targets = targets.filter_map(|target| target.strip_prefix("../../"));
+        targets.filter(|target| Path::new(target).starts_with(SOURCES)).collect()
     }
 
     fn names_a_check_of(&self, step: &Step) -> bool {

@@ -269,8 +269,8 @@ fn handouts_and_books_tell_what_lab_toml_says() {
         (
             handout,
             "it_answers\n",
-            "it_answers\n```\n[a](../../a) [b](../../b#c)\n",
-            "README.md:17: step 1.2 sends its reader to a, b, src/bin/echo.rs",
+            "it_answers\n```\n[a](../../src/a.rs) [b](../../src/b.rs#c) [g](../../GUIDE.md)\n",
+            "README.md:17: step 1.2 sends its reader to src/a.rs, src/b.rs, src/bin/echo.rs",
         ),
         ("GUIDE.md", "| 25 | 40 |", "| 25 | 41 |", "GUIDE.md:6: this row does not end with"),
         ("GUIDE.md", "| 65 | 100 |", "| 60 | 100 |", "GUIDE.md:7: this row does not end with"),

@@ -28,8 +28,12 @@ struct Options {
 
 pub(crate) fn run() -> End {
     let options = Options::parse();
-    let message = message(options.message.as_ref())?;
-    let addresses = resolve(&options.host, options.port)?;
+    let mut message = message(options.message.as_ref())?;
+    if flaw("sends-a-newline") {
+        message.push(b'\n');
+    }
+    let port = if flaw("always-port-1") { 1 } else { options.port };
+    let addresses = resolve(&options.host, port)?;
     let mut stream = connect(&addresses, options.timeout, "start tcp_server")?;
 
     let mut reply = Vec::new();

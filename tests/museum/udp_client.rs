@@ -36,7 +36,10 @@ pub(crate) fn run() -> End {
     let mut options = Options::parse();
     options.connect |= flaw("always-connects");
     options.connect &= !flaw("never-connects");
-    let message = message(options.message.as_ref())?;
+    let mut message = message(options.message.as_ref())?;
+    if flaw("sends-a-nul") {
+        message.push(0);
+    }
     let server = resolve(&options.host, options.port)?[0];
     let most = if server.is_ipv4() { 65_507 } else { 65_527 };
     if message.len() > most && !flaw("sends-what-cannot-fit") {

@@ -768,10 +768,15 @@ impl WebServer {
         let letters = seed::random_letters(&mut seed::random(), 8 << 20);
         site.file("large.txt", &letters);
         let server = self.serve(&site, &[]);
-        let promise = manners::stops_in_good_order(&self.program, Signal::SIGTERM).cause(
+        let promise = promise(
+            "an answer that is under way when SIGTERM comes is finished first",
+        )
+        .cause(
             &[Seen::Part, Seen::Closed, Seen::Reset, Seen::Ended],
-            "an answer that is under way is finished first",
-        );
+            "the signal ended the server at once, or the connection was not counted any \
+                     more while its answer was being sent",
+        )
+        .read(handout::EVERY_PROGRAM);
         let mut client = server.connect(&promise);
         client.send(&get("/large.txt"), &promise);
         let Some(start) = client.read(1000, PATIENCE) else {
@@ -780,11 +785,13 @@ impl WebServer {
         server.running.signal(Signal::SIGTERM);
         // It has seconds for it, not only what the buffers hold.
         if let Some(end) = server.running.ended_within(Duration::from_millis(1500)) {
-            promise.broken(Seen::Ended, end.told());
+            let happened = format!("the server ended before its answer did: {}", end.told());
+            promise.broken(Seen::Ended, happened);
         }
         let (rest, _) = client.read_to_the_end(PATIENCE);
         let all = [start, rest].concat();
         Answer::of(&all, &promise).status("200", &promise).body(&letters, &promise);
+        let promise = manners::stops_in_good_order(&self.program, Signal::SIGTERM);
         server.running.ended(&promise).status(0, &promise);
     }
 
