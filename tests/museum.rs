@@ -645,7 +645,7 @@ const EXHIBITS: &[Exhibit] = &[
         program: "web_server",
         mistake: "filenotfound.html is not sent",
         check: "what_is_not_there_gets_the_page_for_it",
-        told: "filenotfound.html is sent as it is",
+        told: "than the root's filenotfound.html",
     },
     Exhibit {
         name: "panics-without-page",
@@ -1459,7 +1459,7 @@ const EXHIBITS: &[Exhibit] = &[
         program: "threaded_web_server",
         mistake: "404 has no page",
         check: "what_is_not_there_gets_the_page_for_it",
-        told: "filenotfound.html is sent as it is",
+        told: "than the root's filenotfound.html",
     },
     Exhibit {
         name: "always-200",

@@ -96,7 +96,11 @@ impl Answer {
             let body = bytes::show(&self.body, 60);
             let got = self.got();
             let what = format!("{got}, not HTTP/1.1 {want}; its body is {body}");
-            promise.broken(Seen::Status, what);
+            let version = self.status_line.split(' ').next().unwrap_or_default();
+            let cause = (version.len() > "HTTP/1.1".len()).then(|| {
+                "a status line is a version, a space, a code, a space, words".to_owned()
+            });
+            promise.broken_because(Seen::Status, what, cause);
         }
         self
     }

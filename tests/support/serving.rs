@@ -184,7 +184,10 @@ impl WebServer {
         let server = self.serve(&site, &[]);
         let promise = promise("what is no file gets 404 with filenotfound.html as its body")
             .cause(&[Seen::Status], "the status line says 404 too; a folder is no file")
-            .cause(&[Seen::Part, Seen::Other], "the root's filenotfound.html is sent as it is")
+            .cause(
+                &[Seen::Part, Seen::Other],
+                "something else was sent than the root's filenotfound.html, as it is",
+            )
             .read(handout::NOT_THERE);
         let targets = [
             &["/nowhere.html", "/no/such.txt", "/folder.html", "/folder/HelloWorld.html"],
@@ -476,7 +479,7 @@ impl WebServer {
             &[Seen::Nothing, Seen::StillOpen],
             "the server waits for ever: no other client is served meanwhile",
         )
-        .cause(&[Seen::Closed], "tell the client why, with 408, and then close")
+        .cause(&[Seen::Closed], "the end of the time was taken for an error of the connection: tell the client why, with 408, and then close")
         .try_it(format!(
             "printf 'GET /HelloWorld.html' | nc localhost {}",
             self.program.default_port
