@@ -28,7 +28,7 @@ static FIRST: First = First::new(
 
 #[test]
 fn a_file_is_asked_for_and_the_response_printed() {
-    file_is_asked_for_and_response_printed();
+    FIRST.tell();
 }
 
 fn file_is_asked_for_and_response_printed() {

@@ -49,7 +49,7 @@ fn the_server_explains_what_it_has_learnt() {
 
 #[test]
 fn each_answer_says_date_and_connection() {
-    answers_say_date_and_connection();
+    SERVER.first.tell();
 }
 
 fn answers_say_date_and_connection() {

@@ -133,10 +133,10 @@ fn each_step_is_told_by_its_checks_until_it_is_done() {
             for (step, check) in checks(lab) {
                 let passes = run.passed.contains(check);
                 let should = step <= done;
-                let expected = if should { "fails" } else { "passes" };
+                let verdict = if passes { "passes" } else { "fails" };
                 if passes != should {
                     let story = run.stories.get(check).map(String::as_str).unwrap_or_default();
-                    wrong.push(format!("{check} {expected} with step {last} done:\n{story}"));
+                    wrong.push(format!("{check} {verdict} with step {last} done:\n{story}"));
                 }
             }
             for check in

@@ -139,6 +139,11 @@ impl<Server: Answering> Asking<Server> {
         Launch::new(self.client, arguments)
     }
 
+    /// Is the client's first check.
+    pub fn tell_first(&self) {
+        self.first.tell();
+    }
+
     /// Goes on only if the client passes its first check.
     pub fn must_pass(&self) {
         self.first.must_pass();

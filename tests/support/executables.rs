@@ -47,8 +47,8 @@ pub fn path_of(name: &'static str) -> PathBuf {
     match built {
         Ok(path) => path.clone(),
         Err(complaint) => {
-            // Once is enough, and a check that fails quietly is not the one to tell it.
-            let told = if is_quiet() { String::new() } else { std::mem::take(complaint) };
+            // Once is enough; what a check says quietly is told later.
+            let told = if is_quiet() { complaint.clone() } else { std::mem::take(complaint) };
             fail(&format!(
                 "✗ {}\n  happened        {name} does not compile\n{told}  try it          \
                  cargo build --bin {name}",

@@ -6,19 +6,21 @@ use std::thread;
 
 use crate::story;
 
-/// The check that a program must pass before its others say anything.
+/// The check that a program must pass before its others say anything. It is run once, for
+/// itself and for all others, which so always agree on it.
 pub struct First {
     program: &'static str,
     check: &'static str,
     run: fn(),
     before: Option<&'static First>,
-    passed: OnceLock<bool>,
+    /// What it has told, if it failed.
+    outcome: OnceLock<Result<(), String>>,
 }
 
 impl First {
-    /// `check` is the name of the `#[test]` that calls `run`.
+    /// `check` is the name of the `#[test]` that calls [`First::tell`].
     pub const fn new(program: &'static str, check: &'static str, run: fn()) -> Self {
-        Self { program, check, run, before: None, passed: OnceLock::new() }
+        Self { program, check, run, before: None, outcome: OnceLock::new() }
     }
 
     /// The same, for a program that must pass `before` even before that.
@@ -28,22 +30,22 @@ impl First {
         self
     }
 
-    /// Goes on only if the program passes its first check, which runs once for all.
+    /// Is the check itself.
+    pub fn tell(&self) {
+        if let Some(before) = self.before {
+            before.must_pass();
+        }
+        if let Err(story) = self.outcome() {
+            story::fail(story);
+        }
+    }
+
+    /// Goes on only if the program passes its first check.
     pub fn must_pass(&self) {
         if let Some(before) = self.before {
             before.must_pass();
         }
-        let passed = *self.passed.get_or_init(|| {
-            // On a thread of its own, so that its conversation is not part of this
-            // check's record; what it prints goes where that thread's output goes.
-            let run = self.run;
-            let first = thread::Builder::new().name(self.check.to_owned()).spawn(move || {
-                story::fail_quietly();
-                run();
-            });
-            first.is_ok_and(|first| first.join().is_ok())
-        });
-        if !passed {
+        if self.outcome().is_err() {
             story::fail(&format!(
                 "– {}\n  skipped         {} does not pass its first check yet: mend \
                  that first\n  try it          cargo test --test {} {}",
@@ -53,5 +55,23 @@ impl First {
                 self.check,
             ));
         }
+    }
+
+    fn outcome(&self) -> &Result<(), String> {
+        self.outcome.get_or_init(|| {
+            // On a thread of its own, so that its conversation is not part of another
+            // check's record.
+            let run = self.run;
+            let first = thread::Builder::new().name(self.check.to_owned()).spawn(move || {
+                story::fail_quietly();
+                run();
+            });
+            let failed = match first.map(thread::JoinHandle::join) {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(failed)) => failed.downcast().map(|story| *story).ok(),
+                Err(error) => Some(format!("this machine cannot run the check: {error}")),
+            };
+            Err(failed.unwrap_or_else(|| "the check itself has failed".to_owned()))
+        })
     }
 }
