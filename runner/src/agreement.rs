@@ -1,20 +1,21 @@
 //! Marks, handouts, `lab.toml` and checks say the same, each of the others.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use toml_edit::DocumentMut;
 
 use crate::course::{Check, Course, Lab, POINTS, Step, StepNumber};
 use crate::fault::{Fault, Faults};
 use crate::marks::Marked;
+use crate::project::{SOURCES, files_below, read};
 
 /// Books with a table of the labs.
 const BOOKS: &[&str] = &["GUIDE.md", "INSTRUCTORS.md"];
 
-/// Where the marks are.
-const SOURCES: &str = "src";
+/// Where the checks' files have their names.
+const MANIFEST: &str = "tests/Cargo.toml";
 
 /// For no step more than three files have to be open, and the handout is one of them.
 const MOST_FILES: usize = 2;
@@ -62,12 +63,18 @@ fn compare_plan(course: &Course, book: &Path, faults: &mut Vec<Fault>) -> Result
         })
         .collect();
     let all = rows.iter().map(|(_, minutes, _)| minutes).sum();
-    let sum = ("| all ".to_owned(), all, POINTS);
-    for (line, index) in read(course, book)?.lines().zip(1..) {
-        let row = rows.iter().chain([&sum]).find(|(sign, _, _)| line.contains(sign.as_str()));
-        let Some((_, minutes, points)) = row.filter(|_| line.starts_with('|')) else {
-            continue;
-        };
+    let text = read(&course.root, book)?;
+    let table = || text.lines().zip(1..).filter(|(line, _)| line.starts_with('|'));
+    for (link, ..) in &rows {
+        if !table().any(|(line, _)| line.contains(link)) {
+            let what = format!("no row of a table has a link {}", &link[1..]);
+            faults.push(Fault::new(book, 1, what));
+        }
+    }
+    let sum = ("| all |".to_owned(), all, POINTS);
+    for (line, index) in table() {
+        let row = rows.iter().chain([&sum]).find(|(sign, ..)| line.contains(sign));
+        let Some((_, minutes, points)) = row else { continue };
         let end = format!("| {minutes} | {points} |");
         if !line.ends_with(&end) {
             faults.push(Fault::new(book, index, format!("this row does not end with {end}")));
@@ -83,7 +90,7 @@ fn marks(course: &Course, faults: &mut Vec<Fault>) -> Result<BTreeMap<StepNumber
         if file.extension().is_none_or(|extension| extension != "rs") {
             continue;
         }
-        let text = read(course, &file)?;
+        let text = read(&course.root, &file)?;
         match Marked::read(&file, &text) {
             Ok(marked) => {
                 for place in marked.places() {
@@ -144,6 +151,10 @@ fn compare_steps(
         if !section.lines.iter().any(|line| line.starts_with('[') && line.ends_with(&summary)) {
             fault(format!("no line of step {number} is like \"[`name`{summary}\""));
         }
+        let row = format!("| {number} | {points} |");
+        if !handout.text.lines().any(|line| line.starts_with(&row)) {
+            fault(format!("no row of its table of points begins with {row}"));
+        }
         if !section.names_a_check_of(step) {
             fault(format!("no command of step {number} runs one of its checks"));
         }
@@ -159,7 +170,11 @@ fn compare_steps(
 /// The checks of a lab: in `lab.toml` and in their file.
 fn compare_checks(course: &Course, lab: &Lab, faults: &mut Vec<Fault>) -> Result<()> {
     let file = lab.checks();
-    let there = checks_in(&read(course, &file)?);
+    if !is_run(&read(&course.root, Path::new(MANIFEST))?, &lab.plan.test) {
+        let what = format!("{MANIFEST} has no [[test]] of the name {}", lab.plan.test);
+        faults.push(Fault::new(&lab.file(), 1, what));
+    }
+    let there = checks_in(&read(&course.root, &file)?);
     let counted = lab.plan.steps.iter().flat_map(|step| &step.checks);
     let listed: Vec<_> =
         lab.plan.given.iter().chain(counted.map(|Check { name, .. }| name)).collect();
@@ -199,7 +214,7 @@ struct Section {
 impl Handout {
     fn read(course: &Course, lab: &Lab) -> Result<Self> {
         let file = lab.handout();
-        let text = read(course, &file)?;
+        let text = read(&course.root, &file)?;
         let (mut sections, mut in_code): (Vec<Section>, _) = (Vec::new(), false);
         let mut within = false;
         for (line, index) in text.lines().zip(1..) {
@@ -238,6 +253,14 @@ impl Section {
     }
 }
 
+/// Whether cargo knows a test by that name.
+fn is_run(manifest: &str, test: &str) -> bool {
+    let manifest = manifest.parse::<DocumentMut>().unwrap_or_default();
+    let tests = manifest.get("test").and_then(|tests| tests.as_array_of_tables());
+    let mut names = tests.into_iter().flatten().filter_map(|test| test.get("name"));
+    names.any(|name| name.as_str() == Some(test))
+}
+
 /// The names of the functions that are `#[test]`, each with its line.
 fn checks_in(text: &str) -> Vec<(usize, String)> {
     let (mut checks, mut is_test) = (Vec::new(), false);
@@ -252,29 +275,6 @@ fn checks_in(text: &str) -> Vec<(usize, String)> {
         }
     }
     checks
-}
-
-/// The files in a folder and the folders in it, sorted, relative to `root`.
-///
-/// # Errors
-/// The folder cannot be read.
-pub fn files_below(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
-    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        let path = root.join(&folder);
-        for entry in fs::read_dir(&path).with_context(|| path.display().to_string())? {
-            let entry = entry?;
-            let name = folder.join(entry.file_name());
-            if entry.file_type()?.is_dir() { folders.push(name) } else { files.push(name) }
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn read(course: &Course, file: &Path) -> Result<String> {
-    fs::read_to_string(course.root.join(file))
-        .with_context(|| format!("cannot read {}", file.display()))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::fault::{Fault, Faults};
+use crate::project;
 
 /// The version of `lab.toml` that is read here.
 const FORMAT_VERSION: u32 = 1;
@@ -19,7 +20,7 @@ const FORMAT_VERSION: u32 = 1;
 pub const POINTS: u32 = 100;
 
 /// The hints of a step, from a nudge to what is nearly the code.
-pub const HINTS: usize = 3;
+const HINTS: usize = 3;
 
 /// `2.1`: a lab, and a step in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,14 +41,16 @@ impl FromStr for StepNumber {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| {
-            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-            text.parse().ok().filter(|number| digits && *number > 0)
-        };
         text.split_once('.')
             .and_then(|(lab, step)| Some(Self { lab: number(lab)?, step: number(step)? }))
             .ok_or_else(|| format!("\"{text}\" is no step: they are numbered like 2.1"))
     }
+}
+
+/// The number of a lab or a step, in digits; they begin with 1.
+pub fn number(text: &str) -> Option<u8> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| digits && *number > 0)
 }
 
 /// All labs, and where they are.
@@ -77,7 +80,7 @@ pub struct Plan {
     /// The name of its checks' file in `tests/`, without `.rs`.
     pub test: String,
     /// Minutes for what belongs to no step: reading, trying things out, questions.
-    pub minutes: u32,
+    pub minutes: u16,
     /// Checks that the kit passes as students get it, and that must go on to pass.
     pub given: Vec<Spanned<String>>,
     /// Its steps, in order.
@@ -92,7 +95,7 @@ pub struct Step {
     /// Its number, as in `2.1`.
     pub number: Spanned<String>,
     /// About how many minutes it takes.
-    pub minutes: u32,
+    pub minutes: u16,
     /// Each clearer than the one before.
     pub hints: Vec<String>,
     /// The checks that pass from this step on.
@@ -106,7 +109,7 @@ pub struct Check {
     /// The name of its function.
     pub name: Spanned<String>,
     /// Its points, of [`POINTS`] in all.
-    pub points: u32,
+    pub points: u16,
 }
 
 impl Course {
@@ -118,8 +121,12 @@ impl Course {
         let folder = root.join("labs");
         let mut labs = BTreeMap::new();
         for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            let number = name.split_once('-').and_then(|(number, _)| number.parse().ok());
+            let entry = entry?;
+            if !entry.file_type()?.is_dir() {
+                continue;
+            }
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let number = name.split_once('-').and_then(|(first, _)| number(first));
             let Some(number) = number else {
                 bail!("labs/{name}: a lab's folder is called like 2-tcp-uppercase");
             };
@@ -141,9 +148,12 @@ impl Course {
     /// What is wrong in the files alone, without looking at others.
     fn faults(&self) -> Vec<Fault> {
         let mut faults: Vec<_> = self.labs.iter().flat_map(Lab::faults).collect();
-        let points: u32 = self.labs.iter().map(Lab::points).sum();
-        if let Some(lab) = self.labs.first().filter(|_| points != POINTS) {
-            let what = format!("the points of all labs are {points} in sum, not {POINTS}");
+        let points: Vec<u32> = self.labs.iter().map(Lab::points).collect();
+        let sum: u32 = points.iter().sum();
+        if let Some(lab) = self.labs.first().filter(|_| sum != POINTS) {
+            let points: Vec<_> = points.iter().map(ToString::to_string).collect();
+            let points = points.join(" + ");
+            let what = format!("the points of the labs are {points} = {sum}, not {POINTS}");
             faults.push(Fault::new(&lab.file(), 1, what));
         }
         faults
@@ -153,8 +163,7 @@ impl Course {
 impl Lab {
     fn read(root: &Path, number: u8, folder: PathBuf) -> Result<Self> {
         let file = folder.join("lab.toml");
-        let text = fs::read_to_string(root.join(&file))
-            .with_context(|| format!("cannot read {}", file.display()))?;
+        let text = project::read(root, &file)?;
         match toml::from_str(&text) {
             Ok(plan) => Ok(Self { number, folder, plan, text }),
             Err(error) => {
@@ -176,7 +185,7 @@ impl Lab {
 
     /// The file of its checks, relative to the project's folder.
     pub fn checks(&self) -> PathBuf {
-        Path::new("tests").join(&self.plan.test).with_extension("rs")
+        Path::new("tests").join(format!("{}.rs", self.plan.test))
     }
 
     /// Its points.
@@ -186,7 +195,8 @@ impl Lab {
 
     /// The minutes that it takes: its steps, and what belongs to none.
     pub fn minutes(&self) -> u32 {
-        self.plan.minutes + self.plan.steps.iter().map(|step| step.minutes).sum::<u32>()
+        let steps = self.plan.steps.iter().map(|step| u32::from(step.minutes));
+        u32::from(self.plan.minutes) + steps.sum::<u32>()
     }
 
     /// The number of each step.
@@ -232,7 +242,7 @@ impl Lab {
 impl Step {
     /// Its points.
     pub fn points(&self) -> u32 {
-        self.checks.iter().map(|check| check.points).sum()
+        self.checks.iter().map(|check| u32::from(check.points)).sum()
     }
 }
 

@@ -4,10 +4,11 @@
 //! - [`marks`]: the places in the finished programs that students fill in;
 //! - [`agreement`]: marks, handouts, `lab.toml` and checks say the same;
 //! - [`release`]: the students' kit;
-//! - [`fault`]: what is wrong in one of those files, and where.
+//! - [`project`], [`fault`]: its files, and what is wrong in one of them.
 
 pub mod agreement;
 pub mod course;
 pub mod fault;
 pub mod marks;
+pub mod project;
 pub mod release;

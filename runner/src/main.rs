@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use lab::course::Course;
+use lab::course::{Course, number};
 use lab::release::{Kit, Solved};
 
 /// The course at the terminal.
@@ -58,9 +58,10 @@ fn release(course: &Course, folder: &Path, solved: Option<&BTreeSet<u8>>) -> Res
     let none = BTreeSet::new();
     let labs = solved.unwrap_or(&none);
     if let Some(unknown) = labs.iter().find(|lab| course.lab(**lab).is_none()) {
-        let last = course.labs.last().map_or(0, |lab| lab.number);
-        ensure!(false, "there is no lab {unknown}: they are 1 to {last}");
+        let labs: Vec<_> = course.labs.iter().map(|lab| lab.number.to_string()).collect();
+        bail!("there is no lab {unknown}: they are {}", labs.join(", "));
     }
+    is_outside(course, folder)?;
     Kit::of(course, &Solved::labs(course, labs))?.write(folder)?;
     let steps: usize = course
         .labs
@@ -69,14 +70,27 @@ fn release(course: &Course, folder: &Path, solved: Option<&BTreeSet<u8>>) -> Res
         .map(|lab| lab.plan.steps.len())
         .sum();
     let said = format!("The kit is in {}, with {steps} steps to be done.", folder.display());
-    writeln!(io::stdout(), "{said}")?;
+    // The kit is there, whether or not somebody reads this.
+    let _ = writeln!(io::stdout(), "{said}");
+    Ok(())
+}
+
+/// A kit within the project would be taken for a part of it.
+fn is_outside(course: &Course, folder: &Path) -> Result<()> {
+    let folder = std::path::absolute(folder)?;
+    let project = course.root.canonicalize().context("the project's folder")?;
+    // The folder itself need not be there yet, nor those that it is in.
+    let mut above = folder.ancestors().filter_map(|folder| folder.canonicalize().ok());
+    if above.next().is_some_and(|above| above.starts_with(&project)) {
+        bail!("{} is within the project: a kit stands for itself", folder.display());
+    }
     Ok(())
 }
 
 /// Reads `1-3,5`.
 fn labs(text: &str) -> Result<BTreeSet<u8>, String> {
     let wrong = || format!("\"{text}\" names no labs, as 1-3 or 1,4 do");
-    let number = |text: &str| text.parse::<u8>().ok().filter(|lab| *lab > 0).ok_or_else(wrong);
+    let number = |text: &str| number(text).ok_or_else(wrong);
     let mut labs = BTreeSet::new();
     for part in text.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));

@@ -54,6 +54,9 @@ impl<'a> Marked<'a> {
         for (index, line) in text.split_inclusive('\n').enumerate() {
             let mut fault = |what: String| faults.push(Fault::new(file, index + 1, what));
             let Some((indent, mark)) = mark_in(line) else {
+                if is_nearly_a_mark(line) {
+                    fault(format!("a mark begins with \"{MARK}\", exactly"));
+                }
                 match &mut open {
                     Some(place) => place.solution.push(line),
                     None => pieces.push(Piece::Line(line)),
@@ -78,7 +81,13 @@ impl<'a> Marked<'a> {
                     place.step, place.line
                 )),
                 (Ok(Mark::Instead(code)), Some(place)) => {
-                    place.starter.push(format!("{indent}{code}").trim_end().to_owned() + "\n");
+                    let (step, line_end) = (place.step, line_end(line));
+                    if code.contains("todo!(\"") && !code.contains(&format!("todo!(\"{step}: "))
+                    {
+                        fault(format!("this todo! does not say \"{step}: …\""));
+                    }
+                    let code = format!("{indent}{code}");
+                    place.starter.push(code.trim_end().to_owned() + line_end);
                 }
                 (Ok(Mark::End(step)), Some(place)) if step == place.step => {
                     place.end = line;
@@ -166,6 +175,17 @@ fn mark_in(line: &str) -> Option<(&str, &str)> {
     Some((indent, text.strip_prefix(MARK)?.trim_end()))
 }
 
+/// Whether it was meant for a mark: it would be taken for a part of the solution.
+fn is_nearly_a_mark(line: &str) -> bool {
+    let Some(comment) = line.trim_start().strip_prefix("//") else { return false };
+    let letters = comment.chars().filter(|character| !"/!- _".contains(*character));
+    letters.take(6).flat_map(char::to_lowercase).eq("fillin".chars())
+}
+
+fn line_end(line: &str) -> &'static str {
+    if line.ends_with("\r\n") { "\r\n" } else { "\n" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,6 +228,14 @@ fn serve() {
 }
 ";
         assert_eq!(marked.with_solutions(|_| false), starter);
+    }
+
+    #[test]
+    fn starters_end_their_lines_as_the_file_does() {
+        let windows = PROGRAM.replace('\n', "\r\n");
+        let marked = Marked::read(Path::new("a.rs"), &windows).expect("marks");
+        let starter = marked.with_solutions(|_| false);
+        assert_eq!(starter.matches('\n').count(), starter.matches("\r\n").count());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! instructors.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -10,9 +11,11 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
-use crate::agreement::{self, files_below};
+use crate::agreement;
 use crate::course::{Course, StepNumber};
+use crate::fault::Faults;
 use crate::marks::Marked;
+use crate::project::{self, SOURCES, files_below};
 
 /// The kit's README is its own.
 const README: &str = include_str!("../kit/README.md");
@@ -23,9 +26,6 @@ const FILES: &[&str] =
 
 /// Folders that go into the kit whole.
 const FOLDERS: &[&str] = &["tests/support", "www"];
-
-/// The programs, with their marks.
-const SOURCES: &str = "src";
 
 /// Manifests and the like, from which what the kit has not is taken out.
 const SETTINGS: &[&str] = &[".cargo/config.toml", "Cargo.toml", "tests/Cargo.toml"];
@@ -76,16 +76,35 @@ impl Kit {
             }
         }
         kit.take_sources(course, solved)?;
+        kit.is_known_to_git(course)?;
         kit.0.insert("README.md".into(), README.into());
         for file in SETTINGS {
-            let text = fs::read_to_string(course.root.join(file))
-                .with_context(|| format!("cannot read {file}"))?;
+            let text = project::read(&course.root, Path::new(file))?;
             let mut settings: DocumentMut =
                 text.parse().with_context(|| format!("cannot read {file}"))?;
             kit.settle(Path::new(file), &mut settings);
             kit.0.insert(file.into(), settings.to_string().trim_start().into());
         }
         Ok(kit)
+    }
+
+    /// A file that somebody has left lying there, perhaps a solution, goes to no student.
+    /// What is no clone cannot be asked.
+    fn is_known_to_git(&self, course: &Course) -> Result<()> {
+        let mut git = git(&course.root);
+        let Ok(output) = git.args(["ls-files", "-z"]).output() else { return Ok(()) };
+        if !output.status.success() {
+            return Ok(());
+        }
+        let known: BTreeSet<&[u8]> = output.stdout.split(|byte| *byte == 0).collect();
+        let mut files = self.0.keys();
+        match files.find(|file| !known.contains(file.as_os_str().as_encoded_bytes())) {
+            Some(file) => bail!(
+                "{} would be in the kit, and git does not know it: git add it, or take it away",
+                file.display()
+            ),
+            None => Ok(()),
+        }
     }
 
     fn take(&mut self, course: &Course, file: &Path) -> Result<()> {
@@ -100,12 +119,14 @@ impl Kit {
             match file.extension().and_then(|extension| extension.to_str()) {
                 Some("toml") => self.take(course, &file)?,
                 Some("rs") => {
-                    let text = fs::read_to_string(course.root.join(&file))
-                        .with_context(|| format!("cannot read {}", file.display()))?;
-                    // `agreement` has read all marks.
-                    if let Ok(marked) = Marked::read(&file, &text) {
-                        let text = marked.with_solutions(|step| solved.0.contains(&step));
-                        self.0.insert(file, text.into());
+                    let text = project::read(&course.root, &file)?;
+                    let solved = |step| solved.0.contains(&step);
+                    match Marked::read(&file, &text) {
+                        Ok(marked) => {
+                            let text = marked.with_solutions(solved);
+                            self.0.insert(file, text.into());
+                        }
+                        Err(faults) => Faults::none_in(faults)?,
                     }
                 }
                 _ => {}
@@ -121,7 +142,7 @@ impl Kit {
             let path: PathBuf = folder.join(path).components().collect();
             path == Path::new(".") || self.0.keys().any(|file| file.starts_with(&path))
         };
-        if let Some(alias) = settings.get_mut("alias").and_then(Item::as_table_mut) {
+        if let Some(alias) = settings.get_mut("alias").and_then(Item::as_table_like_mut) {
             alias.remove("lab");
             if alias.is_empty() {
                 settings.remove("alias");
@@ -149,20 +170,36 @@ impl Kit {
         }
     }
 
-    /// Writes the kit to a folder that is not there yet, or empty, and commits it.
+    /// Writes the kit to a folder that is not there yet, or empty, and commits it. If that
+    /// fails, nothing is left of it.
     ///
     /// # Errors
     /// Something is there already, or it cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        match fs::read_dir(folder) {
-            Ok(mut entries) => ensure!(
-                entries.next().is_none(),
-                "{} is not empty, and nothing is written over",
-                folder.display()
-            ),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
+        let is_new = match fs::read_dir(folder) {
+            Ok(mut entries) => {
+                let shown = folder.display();
+                ensure!(
+                    entries.next().is_none(),
+                    "{shown} is not empty, and nothing is written over"
+                );
+                false
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => true,
             Err(error) => bail!("{} cannot be the kit's folder: {error}", folder.display()),
+        };
+        let written = self.write_files(folder).and_then(|()| {
+            fit_the_lock_file(folder)?;
+            commit(folder)
+        });
+        if written.is_err() && fs::remove_dir_all(folder).is_ok() && !is_new {
+            // It was there, and empty.
+            let _ = fs::create_dir(folder);
         }
+        written
+    }
+
+    fn write_files(&self, folder: &Path) -> Result<()> {
         for (file, content) in self.files() {
             let path = folder.join(file);
             let shown = || format!("cannot write {}", path.display());
@@ -171,8 +208,7 @@ impl Kit {
             }
             fs::write(&path, content).with_context(shown)?;
         }
-        fit_the_lock_file(folder)?;
-        commit(folder)
+        Ok(())
     }
 
     /// Each file's name, relative to the kit's folder, and what is in it.
@@ -202,30 +238,38 @@ fn let_starters_be(lints: &mut Table) {
 
 /// Takes out of `Cargo.lock` what only the left-out packages need.
 fn fit_the_lock_file(folder: &Path) -> Result<()> {
-    // Without the network if the crates are known, as they are to whoever has built this.
+    // The cargo that has started us, if one has.
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let update = |more: &[&str]| {
-        let mut cargo = Command::new("cargo");
+        let mut cargo = Command::new(&cargo);
         cargo.args(["update", "--workspace", "--quiet"]).args(more);
         run(cargo.current_dir(folder))
     };
+    // Without the network if the crates are known, as they are to whoever has built this.
     update(&["--offline"]).or_else(|_| update(&[]))
 }
 
 /// Makes a repository with one commit.
 fn commit(folder: &Path) -> Result<()> {
-    let git = |arguments: &[&str]| {
-        let mut git = Command::new("git");
-        // It belongs to the course, not to whoever releases it or to what their git does.
-        git.args(["-c", "user.name=Socket lab", "-c", "user.email=socket-lab@localhost"]);
-        git.args(["-c", "commit.gpgsign=false", "-c", "core.autocrlf=false"]);
-        for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
-            git.env_remove(variable);
-        }
-        run(git.args(arguments).current_dir(folder))
-    };
+    let git = |arguments: &[&str]| run(git(folder).args(arguments));
     git(&["init", "--quiet", "--template=", "--initial-branch=main"])?;
     git(&["add", "--all"])?;
     git(&["commit", "--quiet", "--message=The socket lab kit"])
+}
+
+/// git in a folder, as if nobody had ever configured it: the kit belongs to the course, and
+/// is the same whoever releases it.
+fn git(folder: &Path) -> Command {
+    let mut git = Command::new("git");
+    let variables = env::vars_os().map(|(name, _)| name);
+    for name in variables.filter(|name| name.as_encoded_bytes().starts_with(b"GIT_")) {
+        git.env_remove(name);
+    }
+    git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+    git.args(["-c", "user.name=Socket lab", "-c", "user.email=socket-lab@localhost"]);
+    // On a shared disk the folder may be somebody else's.
+    git.args(["-c", "safe.directory=*"]).current_dir(folder);
+    git
 }
 
 fn run(command: &mut Command) -> Result<()> {

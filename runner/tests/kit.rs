@@ -61,7 +61,7 @@ fn with_all_solutions_the_kit_is_the_project() {
     let course = course();
     let kit = kit(&course, all_steps(&course));
     let mut released: BTreeMap<&Path, &[u8]> = kit.files().collect();
-    for file in tracked_files(&course.root) {
+    for file in project_files(&course.root) {
         let content = fs::read(course.root.join(&file)).expect("a file of the project");
         let kept_back = NOT_FOR_STUDENTS.iter().any(|kept_back| file.starts_with(kept_back))
             || file.file_name() == Some(OsStr::new("answers.md"));
@@ -86,7 +86,7 @@ fn with_all_solutions_the_kit_is_the_project() {
 }
 
 #[test]
-fn solutions_put_back_into_a_starter_make_it_whole() {
+fn a_starter_differs_between_its_marks_alone() {
     let course = course();
     let (starters, solved) = (kit(&course, []), kit(&course, all_steps(&course)));
     for ((file, starter), (_, solved)) in starters.files().zip(solved.files()) {
@@ -287,12 +287,13 @@ impl Bench {
 }
 
 /// The files of the project, without what was built or written there.
-fn tracked_files(root: &Path) -> Vec<PathBuf> {
+fn project_files(root: &Path) -> Vec<PathBuf> {
     let output = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
         .current_dir(root)
         .output()
         .expect("git");
+    assert!(output.status.success(), "only a clone can be compared with its kit");
     let names = output.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
     let files = names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned()));
     files.filter(|file| root.join(file).exists()).collect()

@@ -2,7 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a course that cannot be copied fails its test")]
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,7 +20,10 @@ impl Toy {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/course");
-        for file in lab::agreement::files_below(&original, Path::new("")).expect("the course") {
+        let mut files =
+            lab::project::files_below(&original, Path::new("")).expect("the course");
+        files.extend([".gitignore".into(), ".cargo/config.toml".into()]);
+        for file in files {
             let copy = folder.path().join("course").join(&file);
             fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder");
             fs::copy(original.join(&file), copy).expect("a copy");
@@ -48,9 +52,14 @@ impl Toy {
     }
 
     fn release(&self, more: &[&str]) -> Assert {
+        self.released(|lab| lab.args(more))
+    }
+
+    /// Releases it in an environment of its own.
+    fn released(&self, with: impl FnOnce(&mut Command) -> &mut Command) -> Assert {
         let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
-        lab.arg("--project").arg(self.path(""));
-        lab.arg("release").arg(self.kit()).args(more);
+        lab.arg("--project").arg(self.path("")).arg("release").arg(self.kit());
+        with(&mut lab);
         assert_cmd::Command::from_std(lab).assert()
     }
 
@@ -63,7 +72,11 @@ impl Toy {
 
 /// What git says of the kit.
 fn git(kit: &Path, arguments: &[&str]) -> String {
-    let output = Command::new("git").args(arguments).current_dir(kit).output().expect("git");
+    let mut git = Command::new("git");
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GIT_")) {
+        git.env_remove(name);
+    }
+    let output = git.args(arguments).current_dir(kit).output().expect("git");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
@@ -71,15 +84,12 @@ fn git(kit: &Path, arguments: &[&str]) -> String {
 fn the_kit_has_what_students_need_and_nothing_else() {
     let toy = Toy::new();
     toy.release(&[]).success().stdout(contains("with 3 steps to be done"));
-    let files = lab::agreement::files_below(&toy.kit(), Path::new("")).expect("the kit");
-    let files: Vec<_> = files
-        .iter()
-        .map(|file| file.to_string_lossy().into_owned())
-        .filter(|file| !file.starts_with(".git/"))
-        .collect();
+    let files = lab::project::files_below(&toy.kit(), Path::new("")).expect("the kit");
+    let files: Vec<_> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
+    for file in [".cargo/config.toml", ".gitignore"] {
+        assert!(toy.kit().join(file).exists(), "{file} is missing");
+    }
     let expected = [
-        ".cargo/config.toml",
-        ".gitignore",
         "Cargo.lock",
         "Cargo.toml",
         "GUIDE.md",
@@ -163,6 +173,85 @@ fn the_kit_is_a_repository_with_one_commit() {
 }
 
 #[test]
+fn the_kit_is_the_same_whatever_is_configured_for_git() {
+    let toy = Toy::new();
+    let home = toy.folder.path().join("home");
+    let hooks = home.join("hooks");
+    fs::create_dir_all(&hooks).expect("a folder");
+    executable(&hooks.join("pre-commit"), "#!/bin/sh\nexit 1\n");
+    fs::write(home.join("ignored"), "*.toml\n").expect("a file");
+    let configuration = format!(
+        "[core]\n hooksPath = {}\n excludesFile = {}\n[commit]\n gpgsign = true\n",
+        hooks.display(),
+        home.join("ignored").display()
+    );
+    fs::write(home.join(".gitconfig"), configuration).expect("a configuration");
+    let variables = [("GIT_DIR", "/nowhere"), ("GIT_AUTHOR_NAME", "Somebody")];
+    toy.released(|lab| lab.env("GIT_CONFIG_GLOBAL", home.join(".gitconfig")).envs(variables))
+        .success();
+    assert_eq!(git(&toy.kit(), &["log", "--format=%an, %cn"]), "Socket lab, Socket lab");
+    let committed = git(&toy.kit(), &["ls-files"]);
+    assert!(committed.contains("Cargo.toml") && committed.contains(".cargo/config.toml"));
+}
+
+#[test]
+fn nothing_is_left_of_a_kit_that_cannot_be_finished() {
+    let toy = Toy::new();
+    executable(&toy.folder.path().join("git"), "#!/bin/sh\nexit 1\n");
+    let paths = std::env::var("PATH").expect("a path");
+    let path = format!("{}:{paths}", toy.folder.path().display());
+    let release = || {
+        toy.released(|lab| lab.env("PATH", &path)).failure().stderr(contains("git failed"));
+    };
+    release();
+    assert!(!toy.kit().exists(), "the kit's folder is left");
+    fs::create_dir(toy.kit()).expect("a folder");
+    release();
+    assert_eq!(fs::read_dir(toy.kit()).expect("the folder is left").count(), 0);
+}
+
+fn executable(path: &Path, content: &str) {
+    fs::write(path, content).expect("a script");
+    fs::set_permissions(path, Permissions::from_mode(0o755)).expect("an executable script");
+}
+
+#[test]
+fn what_somebody_left_lying_is_in_no_kit() {
+    let toy = Toy::new();
+    for file in ["www/.DS_Store", "src/bin/.echo.rs.swp", "labs/.DS_Store", "labs/notes.txt"] {
+        fs::write(toy.path(file), "not for students").expect("a file");
+    }
+    toy.release(&[]).success();
+    let files = git(&toy.kit(), &["ls-files"]);
+    for name in ["DS_Store", "swp", "notes.txt"] {
+        assert!(!files.contains(name), "{name} is in the kit: {files}");
+    }
+
+    let toy = Toy::new();
+    symlink("/etc/hostname", toy.path("www/link.txt")).expect("a link");
+    toy.is_faulty("www/link.txt is neither a file nor a folder");
+
+    let toy = Toy::new();
+    git(&toy.path(""), &["init", "--quiet"]);
+    git(&toy.path(""), &["add", "--all"]);
+    fs::write(toy.path("src/bin/echo_old.rs"), "fn main() {}").expect("a file");
+    toy.is_faulty("src/bin/echo_old.rs would be in the kit, and git does not know it");
+    fs::remove_file(toy.path("src/bin/echo_old.rs")).expect("a file that is there");
+    toy.release(&[]).success();
+}
+
+#[test]
+fn a_kit_is_no_part_of_the_project() {
+    let toy = Toy::new();
+    for folder in ["kit", "www", "not/there/yet"] {
+        let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+        lab.arg("--project").arg(toy.path("")).args(["release", folder]);
+        let lab = assert_cmd::Command::from_std(lab).current_dir(toy.path("")).assert();
+        lab.failure().stderr(contains("is within the project"));
+    }
+}
+
+#[test]
 fn cargo_finds_nothing_missing_in_the_kit() {
     let toy = Toy::new();
     toy.release(&[]).success();
@@ -210,6 +299,7 @@ fn faults_of_marks_are_told_with_file_and_line() {
     let twice = Toy::new().change("src/bin/files.rs", "start 2.1", "start 1.2");
     twice
         .change("src/bin/files.rs", "end 2.1", "end 1.2")
+        .change("src/bin/files.rs", "todo!(\"2.1", "todo!(\"1.2")
         .is_faulty("src/bin/files.rs:2: step 1.2 is marked in src/bin/echo.rs:9 too");
 }
 
@@ -231,7 +321,7 @@ fn a_step_has_a_mark_a_heading_and_a_check() {
         .change(handout, "### 1.2 Answering", "### Answering")
         .is_faulty("src/bin/echo.rs:9: step 1.2 has no heading in labs/1-echo/README.md");
     Toy::new()
-        .change(handout, "## Questions", "### 1.3 More")
+        .change(handout, "## How it is checked", "### 1.3 More")
         .is_faulty("labs/1-echo/README.md:25: step 1.3 is not in labs/1-echo/lab.toml");
     Toy::new()
         .change(plan, "  { name = \"it_answers\", points = 40 },\n", "")
@@ -247,6 +337,9 @@ fn checks_are_those_that_are_there() {
     Toy::new()
         .change("tests/lab1_echo.rs", "#[test]\n", "#[test]\nfn it_ends() {}\n\n#[test]\n")
         .is_faulty("tests/lab1_echo.rs:2: it_ends is not in labs/1-echo/lab.toml");
+    Toy::new()
+        .change("tests/Cargo.toml", "name = \"lab1_echo\"", "name = \"lab1\"")
+        .is_faulty("lab.toml:1: tests/Cargo.toml has no [[test]] of the name lab1_echo");
     Toy::new()
         .change(plan, "given = [", "given = [\"it_answers\", ")
         .is_faulty("labs/1-echo/lab.toml:17: it_answers stands here twice");
@@ -265,6 +358,7 @@ fn handouts_and_books_tell_what_lab_toml_says() {
             "bin/files.rs) · 10",
             "README.md:9: no line of step 1.1",
         ),
+        (handout, "| 1.1 | 20 |", "| 1.1 | 10 |", "no row of its table of points begins with"),
         (handout, "it_starts", "it_answers", "README.md:9: no command of step 1.1"),
         (
             handout,
@@ -273,6 +367,7 @@ fn handouts_and_books_tell_what_lab_toml_says() {
             "README.md:17: step 1.2 sends its reader to src/a.rs, src/b.rs, src/bin/echo.rs",
         ),
         ("GUIDE.md", "| 25 | 40 |", "| 25 | 41 |", "GUIDE.md:6: this row does not end with"),
+        ("GUIDE.md", "](labs/2-files", "](labs/2-file", "GUIDE.md:1: no row of a table has"),
         ("GUIDE.md", "| 65 | 100 |", "| 60 | 100 |", "GUIDE.md:7: this row does not end with"),
     ] {
         Toy::new().change(file, old, new).is_faulty(fault);
@@ -284,7 +379,7 @@ fn what_is_wrong_in_lab_toml_is_told_with_its_line() {
     let plan = "labs/1-echo/lab.toml";
     for (old, new, fault) in [
         ("format_version = 1", "format_version = 2", "lab.toml:1: format_version is 2"),
-        ("points = 20", "points = 10", "lab.toml:1: the points of all labs are 90 in sum"),
+        ("points = 20", "points = 10", "lab.toml:1: the points of the labs are 50 + 40 = 90"),
         ("points = 20", "points = \"20\"", "lab.toml:10: invalid type"),
         ("number = \"1.2\"", "number = \"1.3\"", "lab.toml:13: this is step 1.2"),
         (", \"three\"]", "]", "lab.toml:7: step 1.1 needs 3 hints"),

@@ -68,10 +68,12 @@ impl First {
             });
             let failed = match first.map(thread::JoinHandle::join) {
                 Ok(Ok(())) => return Ok(()),
-                Ok(Err(failed)) => failed.downcast().map(|story| *story).ok(),
-                Err(error) => Some(format!("this machine cannot run the check: {error}")),
+                Ok(Err(failed)) => failed,
+                Err(error) => story::broken_machine(&error),
             };
-            Err(failed.unwrap_or_else(|| "the check itself has failed".to_owned()))
+            let words = failed.downcast_ref::<&str>().map(|words| (*words).to_owned());
+            let story = failed.downcast_ref::<String>().cloned().or(words);
+            Err(story.unwrap_or_else(|| "the check itself has failed".to_owned()))
         })
     }
 }
