@@ -1,5 +1,5 @@
 //! Lab 1: every datagram comes back in uppercase. The checks of `udp_server` and
-//! `udp_client`; SPEC of both is their `--help` and `labs/1-udp-uppercase/README.md`.
+//! `udp_client`; what they promise is in `labs/1-udp-uppercase/README.md`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};

@@ -299,7 +299,7 @@ fn a_name_and_an_ipv6_address_are_asked_too() {
 fn each_address_of_a_name_is_tried_in_turn() {
     FIRST.must_pass();
     if !sockets::localhost_has_both() || !sockets::has_ipv6() {
-        return; // .ci/run makes a place where it has both.
+        return; // Only where localhost has both.
     }
     let promise =
         promise("when the IPv4 address of localhost refuses, its IPv6 address is tried")

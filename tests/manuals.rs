@@ -1,7 +1,8 @@
 //! What the documents show is true: every command in them is run, every link leads
 //! somewhere.
 //!
-//! Blocks of README, GUIDE, INSTRUCTORS, the kit's README and the handouts, by the words behind their three backticks:
+//! Blocks of README, GUIDE, INSTRUCTORS, the kit's README and the handouts, by the words
+//! behind their three backticks:
 //! - `console`: commands behind `$ `, and what comes of them on the screen; lines behind a
 //!   prompt of the program are typed. `...` stands for any lines, `[..]` for any text.
 //! - `console server`: a server, which runs beside the blocks that follow.
@@ -233,8 +234,11 @@ fn run(block: &Block, port: Option<&Port>, all_tools: bool) {
         let (mut terminal, [stdin, stdout, stderr]) = Terminal::open();
         let scratch = tempfile::tempdir().expect("a folder");
         let calls_lab = step.command.starts_with(CARGO_LAB);
+        // As in the project, with what is beside it in `..`.
+        let beside = scratch.path().join("project");
+        fs::create_dir(&beside).expect("a folder");
         let running = Launch::shell(&step.runnable(port))
-            .in_folder(if calls_lab { scratch.path() } else { &folder })
+            .in_folder(if calls_lab { &beside } else { &folder })
             .stdin_from(stdin)
             .stdout_to(stdout)
             .stderr_to(stderr)

@@ -185,6 +185,22 @@ fn with_the_solutions_put_back_the_kit_passes_whole() {
     }
 }
 
+#[test]
+#[ignore = "builds the kit and runs its checks"]
+fn a_source_that_does_not_compile_costs_only_the_checks_that_need_it() {
+    let course = course();
+    let bench = Bench::new(&course);
+    bench.put(&kit(&course, all_steps(&course)));
+    fs::write(bench.kit().join("src/http/target.rs"), "fn file_path(").expect("a broken file");
+    let checked = bench.cargo(&["test", "--no-fail-fast", "--locked"]);
+    assert!(!checked.success);
+    for lab in [1, 2].into_iter().filter_map(|number| course.lab(number)) {
+        let unharmed = format!("test result: ok. {} passed", checks(lab).count());
+        assert!(checked.output.contains(&unharmed), "{}", checked.output);
+    }
+    assert!(checked.output.contains("web_server does not compile"), "{}", checked.output);
+}
+
 /// Each check of a lab with the step from which on it passes, 0 if from the beginning.
 fn checks(lab: &Lab) -> impl Iterator<Item = (u8, &String)> {
     let given = lab.plan.given.iter().map(|name| (0, name.get_ref()));
