@@ -21,17 +21,21 @@ use crate::project::{self, SOURCES, files_below};
 const README: &str = include_str!("../kit/README.md");
 
 /// Files that go into the kit as they are.
-const FILES: &[&str] =
-    &[".gitignore", "Cargo.lock", "GUIDE.md", "LICENSE", "clippy.toml", "rustfmt.toml"];
+const FILES: &[&str] = &[
+    ".gitignore",
+    "Cargo.lock",
+    "GUIDE.md",
+    "LICENSE",
+    "clippy.toml",
+    "rustfmt.toml",
+    "tests/clippy.toml",
+];
 
 /// Folders that go into the kit whole.
 const FOLDERS: &[&str] = &["tests/support", "www"];
 
 /// Manifests and the like, from which what the kit has not is taken out.
 const SETTINGS: &[&str] = &[".cargo/config.toml", "Cargo.toml", "tests/Cargo.toml"];
-
-/// Further files of the checks.
-const CHECKS: &[&str] = &["tests/clippy.toml"];
 
 /// The steps whose solutions stay in the kit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,7 +66,7 @@ impl Kit {
     pub fn of(course: &Course, solved: &Solved) -> Result<Self> {
         agreement::check(course)?;
         let mut kit = Self(BTreeMap::new());
-        for file in FILES.iter().chain(CHECKS) {
+        for file in FILES {
             kit.take(course, Path::new(file))?;
         }
         for folder in FOLDERS {
