@@ -20,6 +20,9 @@ use crate::project::{self, SOURCES, files_below};
 /// The kit's README is its own.
 const README: &str = include_str!("../kit/README.md");
 
+/// The place in it that tells which labs are solved.
+const SOLVED: &str = "<!-- solved -->\n";
+
 /// Files that go into the kit as they are.
 const FILES: &[&str] = &[
     ".gitignore",
@@ -46,6 +49,18 @@ impl Solved {
     pub fn labs(course: &Course, labs: &BTreeSet<u8>) -> Self {
         let labs = course.labs.iter().filter(|lab| labs.contains(&lab.number));
         Self(labs.flat_map(|lab| lab.numbers()).collect())
+    }
+
+    /// A line for students, if there are labs that they need not do.
+    fn told(&self, course: &Course) -> String {
+        let is_solved = |number| self.0.contains(&number);
+        let labs = course.labs.iter().filter(|lab| lab.numbers().all(is_solved));
+        let labs: Vec<_> = labs.map(|lab| lab.number.to_string()).collect();
+        match &labs[..] {
+            [] => String::new(),
+            [lab] => format!("Lab {lab} is solved in this kit.\n"),
+            _ => format!("Labs {} are solved in this kit.\n", labs.join(", ")),
+        }
     }
 }
 
@@ -81,7 +96,8 @@ impl Kit {
         }
         kit.take_sources(course, solved)?;
         kit.is_known_to_git(course)?;
-        kit.0.insert("README.md".into(), README.into());
+        let readme = README.replace(SOLVED, &solved.told(course));
+        kit.0.insert("README.md".into(), readme.into());
         for file in SETTINGS {
             let text = project::read(&course.root, Path::new(file))?;
             let mut settings: DocumentMut =

@@ -130,13 +130,17 @@ fn answer() {
 }
 ";
     assert_eq!(toy.in_kit("src/bin/echo.rs"), echo);
+    let readme = toy.in_kit("README.md");
+    assert!(!readme.contains("solved"), "nothing is solved: {readme}");
 }
 
 #[test]
 fn solved_labs_keep_their_solutions() {
-    for (labs, kept) in
-        [("1", ["1.1", "1.2"].as_slice()), ("2", &["2.1"]), ("1-2", &["1.1", "1.2", "2.1"])]
-    {
+    for (labs, kept, told) in [
+        ("1", ["1.1", "1.2"].as_slice(), "Lab 1 is solved in this kit."),
+        ("2", &["2.1"], "Lab 2 is solved in this kit."),
+        ("1-2", &["1.1", "1.2", "2.1"], "Labs 1, 2 are solved in this kit."),
+    ] {
         let toy = Toy::new();
         toy.release(&["--solved", labs]).success();
         let sources = toy.in_kit("src/bin/echo.rs") + &toy.in_kit("src/bin/files.rs");
@@ -145,6 +149,7 @@ fn solved_labs_keep_their_solutions() {
             assert_eq!(is_there, kept.contains(&step), "{step} with --solved {labs}");
         }
         assert!(!sources.contains("instead"), "{sources}");
+        assert!(toy.in_kit("README.md").lines().any(|line| line == told), "{told}");
     }
 }
 
