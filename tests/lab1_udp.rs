@@ -619,6 +619,7 @@ fn each_retry_sends_the_message_again() {
 #[test]
 fn a_reply_to_a_retry_is_printed_once() {
     let promise = promise("a lost reply is made good by a retry; one reply is printed")
+        .cause(&[Seen::Ended], "the client tries once only: --retries says how often again")
         .read(handout::RETRIES);
     let server = Listening::start();
     let client = CLIENT.start(&["--timeout", "0.3", "--retries", "20"], server.address, "lost");
@@ -636,8 +637,8 @@ fn a_server_started_while_retries_remain_is_reached() {
     let promise = promise("a client with retries left reaches a server that starts after it")
         .cause(
             &[Seen::Ended],
-            "the port was closed at first, and the client took that for the end: an ICMP port \
-             unreachable must not stop a client that has retries left",
+            "the client gave up although it had retries left; with a connected socket, an ICMP \
+             message (port unreachable) is no end before the last try",
         )
         .read(handout::RETRIES);
     // The port is given up for a moment, and anybody may take it then.
@@ -662,6 +663,7 @@ fn a_server_started_while_retries_remain_is_reached() {
 #[test]
 fn a_client_started_before_the_real_server_reaches_it() {
     let promise = promise("udp_client with retries reaches a udp_server that starts after it")
+        .cause(&[Seen::Ended], "the client gave up although it had retries left")
         .read(handout::RETRIES);
     for _ in 0..5 {
         let closed = ClosedPort::on(Ipv4Addr::LOCALHOST.into());

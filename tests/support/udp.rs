@@ -172,8 +172,9 @@ impl Listening {
         match self.receive_if_sent(client) {
             Ok(datagram) => datagram,
             Err(Some(end)) => {
-                promise
-                    .broken(Seen::Ended, format!("it ended without sending: {}", end.told()));
+                let again = if self.lane.get().is_some() { " again" } else { "" };
+                let happened = format!("it ended without sending{again}: {}", end.told());
+                promise.broken(Seen::Ended, happened);
             }
             Err(None) => {
                 promise.broken(Seen::Nothing, "no datagram came from it, or no further one")
