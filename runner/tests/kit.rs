@@ -130,11 +130,13 @@ fn each_step_is_told_by_its_checks_until_it_is_done() {
             let steps = all_steps(&course).into_iter();
             bench.put(&kit(&course, steps.filter(|step| *step <= last)));
             let run = bench.check(lab);
-            for (step, check) in checks(lab) {
+            for (step, points, check) in checks(lab) {
                 let passes = run.passed.contains(check);
                 let should = step <= done;
                 let verdict = if passes { "passes" } else { "fails" };
-                if passes != should {
+                // What a naive starter does may be a matter of time, and right by chance.
+                let by_chance = passes && points == 0;
+                if passes != should && !by_chance {
                     let story = run.stories.get(check).map(String::as_str).unwrap_or_default();
                     wrong.push(format!("{check} {verdict} with step {last} done:\n{story}"));
                 }
@@ -201,12 +203,13 @@ fn a_source_that_does_not_compile_costs_only_the_checks_that_need_it() {
     assert!(checked.output.contains("web_server does not compile"), "{}", checked.output);
 }
 
-/// Each check of a lab with the step from which on it passes, 0 if from the beginning.
-fn checks(lab: &Lab) -> impl Iterator<Item = (u8, &String)> {
-    let given = lab.plan.given.iter().map(|name| (0, name.get_ref()));
+/// Each check of a lab with the step from which on it passes, 0 if from the beginning, and
+/// its points.
+fn checks(lab: &Lab) -> impl Iterator<Item = (u8, u16, &String)> {
+    let given = lab.plan.given.iter().map(|name| (0, 0, name.get_ref()));
     let steps = (1..).zip(&lab.plan.steps);
     let counted = steps.flat_map(|(number, step)| {
-        step.checks.iter().map(move |check| (number, check.name.get_ref()))
+        step.checks.iter().map(move |check| (number, check.points, check.name.get_ref()))
     });
     given.chain(counted)
 }
