@@ -214,7 +214,7 @@ fn start_server(block: &Block) -> (Server, Port) {
 
 /// Runs the commands of a block on a terminal and compares its screen.
 fn run(block: &Block, port: Option<&Port>, all_tools: bool) {
-    let (mut last_status, folder) = (0, root());
+    let mut last_status = 0;
     for step in &block.steps {
         if step.command == "echo $?" {
             assert_eq!(step.shown, [last_status.to_string()], "{}: exit status", block.place);
@@ -232,13 +232,16 @@ fn run(block: &Block, port: Option<&Port>, all_tools: bool) {
             step.shown.join("\n")
         ));
         let (mut terminal, [stdin, stdout, stderr]) = Terminal::open();
-        let scratch = tempfile::tempdir().expect("a folder");
         let calls_lab = step.command.starts_with(CARGO_LAB);
+        let scratch = calls_lab.then(|| tempfile::tempdir().expect("a folder"));
         // As in the project, with what is beside it in `..`.
-        let beside = scratch.path().join("project");
-        fs::create_dir(&beside).expect("a folder");
+        let folder = scratch.as_ref().map_or_else(root, |scratch| {
+            let project = scratch.path().join("project");
+            fs::create_dir(&project).expect("a folder");
+            project
+        });
         let running = Launch::shell(&step.runnable(port))
-            .in_folder(if calls_lab { &beside } else { &folder })
+            .in_folder(&folder)
             .stdin_from(stdin)
             .stdout_to(stdout)
             .stderr_to(stderr)

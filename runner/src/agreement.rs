@@ -9,7 +9,7 @@ use toml_edit::DocumentMut;
 use crate::course::{Check, Course, Lab, POINTS, Step, StepNumber};
 use crate::fault::{Fault, Faults};
 use crate::marks::Marked;
-use crate::project::{SOURCES, files_below, read};
+use crate::project::{SOURCES, read, sources};
 
 /// Books with a table of the labs.
 const BOOKS: &[&str] = &["GUIDE.md", "INSTRUCTORS.md"];
@@ -40,9 +40,10 @@ pub fn check(course: &Course) -> Result<()> {
             faults.push(Fault::new(&mark.file, mark.line, what));
         }
     }
+    let tests = tests_in(&read(&course.root, Path::new(MANIFEST))?);
     for lab in &course.labs {
         compare_steps(course, lab, &marks, &mut faults)?;
-        compare_checks(course, lab, &mut faults)?;
+        compare_checks(course, lab, &tests, &mut faults)?;
     }
     for book in BOOKS.iter().map(Path::new) {
         if course.root.join(book).exists() {
@@ -86,11 +87,7 @@ fn compare_plan(course: &Course, book: &Path, faults: &mut Vec<Fault>) -> Result
 /// The marks of all programs, each step's once.
 fn marks(course: &Course, faults: &mut Vec<Fault>) -> Result<BTreeMap<StepNumber, Mark>> {
     let mut marks: BTreeMap<StepNumber, Mark> = BTreeMap::new();
-    for file in files_below(&course.root, Path::new(SOURCES))? {
-        if file.extension().is_none_or(|extension| extension != "rs") {
-            continue;
-        }
-        let text = read(&course.root, &file)?;
+    for (file, text) in sources(&course.root)? {
         match Marked::read(&file, &text) {
             Ok(marked) => {
                 for place in marked.places() {
@@ -167,10 +164,16 @@ fn compare_steps(
     Ok(())
 }
 
-/// The checks of a lab: in `lab.toml` and in their file.
-fn compare_checks(course: &Course, lab: &Lab, faults: &mut Vec<Fault>) -> Result<()> {
+/// The checks of a lab: in `lab.toml` and in their file, which is one of the `tests` that
+/// cargo knows.
+fn compare_checks(
+    course: &Course,
+    lab: &Lab,
+    tests: &BTreeSet<String>,
+    faults: &mut Vec<Fault>,
+) -> Result<()> {
     let file = lab.checks();
-    if !is_run(&read(&course.root, Path::new(MANIFEST))?, &lab.plan.test) {
+    if !tests.contains(&lab.plan.test) {
         let what = format!("{MANIFEST} has no [[test]] of the name {}", lab.plan.test);
         faults.push(Fault::new(&lab.file(), 1, what));
     }
@@ -253,12 +256,12 @@ impl Section {
     }
 }
 
-/// Whether cargo knows a test by that name.
-fn is_run(manifest: &str, test: &str) -> bool {
+/// The names of the tests that a manifest has.
+fn tests_in(manifest: &str) -> BTreeSet<String> {
     let manifest = manifest.parse::<DocumentMut>().unwrap_or_default();
     let tests = manifest.get("test").and_then(|tests| tests.as_array_of_tables());
-    let mut names = tests.into_iter().flatten().filter_map(|test| test.get("name"));
-    names.any(|name| name.as_str() == Some(test))
+    let names = tests.into_iter().flatten().filter_map(|test| test.get("name"));
+    names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
 }
 
 /// The names of the functions that are `#[test]`, each with its line.

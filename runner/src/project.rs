@@ -1,5 +1,6 @@
 //! The project's files.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,16 @@ pub const SOURCES: &str = "src";
 pub fn read(root: &Path, file: &Path) -> Result<String> {
     fs::read_to_string(root.join(file))
         .with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// The programs and what they share: each source file, and its text.
+///
+/// # Errors
+/// One cannot be read.
+pub fn sources(root: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let files = files_below(root, Path::new(SOURCES))?;
+    let files = files.into_iter().filter(|file| file.extension() == Some(OsStr::new("rs")));
+    files.map(|file| read(root, &file).map(|text| (file, text))).collect()
 }
 
 /// The files in a folder and the folders in it, sorted, relative to `root`. What begins with

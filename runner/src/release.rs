@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -136,20 +137,17 @@ impl Kit {
 
     fn take_sources(&mut self, course: &Course, solved: &Solved) -> Result<()> {
         for file in files_below(&course.root, Path::new(SOURCES))? {
-            match file.extension().and_then(|extension| extension.to_str()) {
-                Some("toml") => self.take(course, &file)?,
-                Some("rs") => {
-                    let text = project::read(&course.root, &file)?;
-                    let solved = |step| solved.0.contains(&step);
-                    match Marked::read(&file, &text) {
-                        Ok(marked) => {
-                            let text = marked.with_solutions(solved);
-                            self.0.insert(file, text.into());
-                        }
-                        Err(faults) => Faults::none_in(faults)?,
-                    }
+            if file.extension() == Some(OsStr::new("toml")) {
+                self.take(course, &file)?;
+            }
+        }
+        for (file, text) in project::sources(&course.root)? {
+            match Marked::read(&file, &text) {
+                Ok(marked) => {
+                    let text = marked.with_solutions(|step| solved.0.contains(&step));
+                    self.0.insert(file, text.into());
                 }
-                _ => {}
+                Err(faults) => Faults::none_in(faults)?,
             }
         }
         Ok(())

@@ -158,8 +158,8 @@ impl<Server: Answering> Asking<Server> {
     /// Starts the client, which is to ask `server` for `message`. The options come first:
     /// not every program takes them anywhere.
     pub fn start(&self, options: &[&str], server: SocketAddr, message: &str) -> Running {
-        let (host, port) = (server.ip().to_string(), server.port().to_string());
-        self.launch(&[options, &[&*host, &*port, message]].concat()).start()
+        self.must_pass();
+        self.ask(options, server, message)
     }
 
     /// As [`Asking::start`], where it will get no reply.
@@ -169,8 +169,13 @@ impl<Server: Answering> Asking<Server> {
         server: SocketAddr,
         message: &str,
     ) -> Running {
+        self.reaches.must_pass();
+        self.ask(options, server, message)
+    }
+
+    fn ask(&self, options: &[&str], server: SocketAddr, message: &str) -> Running {
         let (host, port) = (server.ip().to_string(), server.port().to_string());
-        self.launch_in_vain(&[options, &[&*host, &*port, message]].concat()).start()
+        Launch::new(self.client, &[options, &[&*host, &*port, message]].concat()).start()
     }
 
     /// One line of stdin is the message.
