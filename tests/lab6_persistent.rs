@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::sys::signal::Signal;
 use support::crowd::at_once;
 use support::first::First;
-use support::http::{Answer, Kept, answer_to_the_end, ask, get};
+use support::http::{ANSWERED_EARLY, Answer, Kept, answer_to_the_end, ask, get};
 use support::log::{Combined, DATE, fits};
 use support::manners::{Over, ServerProgram};
 use support::program::{ReadyLine, Server};
@@ -331,6 +331,7 @@ fn a_client_that_drips_is_given_up() {
                 "each byte starts the time anew: it is each request that does",
             )
             .cause(&[Seen::Closed], "an answer is due, as a part of a request has come")
+            .cause(&[Seen::Status], ANSWERED_EARLY)
             .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &["--keep-alive-timeout", "0.6"]);

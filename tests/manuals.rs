@@ -34,7 +34,7 @@ struct Port {
 }
 
 /// What stands in place of README.md in the students' kit.
-const KIT_README: &str = "runner/kit/README.md";
+const KIT_README: &str = "runner/instructor/kit/README.md";
 
 const CARGO_LAB: &str = "cargo lab";
 
@@ -114,6 +114,9 @@ fn every_check_and_program_named_in_a_command_exists() {
                         assert!(there, "{}: no such check", place());
                     }
                 }
+                if let ["cargo", "lab", "check" | "hint" | "reset", what] = words[..] {
+                    assert!(is_in_the_course(what), "{}: no such lab, step or check", place());
+                }
                 if let Some(at) = words.iter().position(|word| *word == "--bin") {
                     let (folder, name) = (root().join("src/bin"), words[at + 1]);
                     let file = folder.join(format!("{name}.rs"));
@@ -123,6 +126,18 @@ fn every_check_and_program_named_in_a_command_exists() {
             }
         }
     }
+}
+
+/// Whether that is the number of a lab or of a step, or the name of a check.
+fn is_in_the_course(what: &str) -> bool {
+    let signs = [
+        format!("test = \"lab{what}_"),
+        format!("number = \"{what}\""),
+        format!("name = \"{what}\""),
+    ];
+    let labs = fs::read_dir(root().join("labs")).into_iter().flatten().flatten();
+    let mut plans = labs.map(|lab| read(&lab.path().join("lab.toml")));
+    plans.any(|plan| signs.iter().any(|sign| plan.contains(sign)))
 }
 
 #[test]
@@ -358,8 +373,8 @@ impl Step {
 fn lab() -> PathBuf {
     let build = escargot::CargoBuild::new()
         .manifest_path(root().join("Cargo.toml"))
-        .package("lab")
-        .bin("lab")
+        .package("lab-instructor")
+        .bin("lab-instructor")
         .run()
         .expect("cargo lab compiles");
     build.path().to_owned()

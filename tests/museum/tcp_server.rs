@@ -61,6 +61,9 @@ pub(crate) fn run() -> End {
 }
 
 fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Result<()> {
+    if flaw("waits-for-a-full-buffer") {
+        return serve_full_buffers(&stream);
+    }
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
     let size = if flaw("one-read") { 1024 } else { 10_000 };
@@ -79,6 +82,7 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
         // Nothing more is taken in while an answer is on its way out.
         if ready.is_empty() && !ended {
             match stream.read(&mut buffer) {
+                Ok(0) if flaw("reads-on-at-the-end") => last = Instant::now(),
                 Ok(0) => ended = true,
                 Ok(length) => {
                     held.extend_from_slice(&buffer[..length]);
@@ -114,6 +118,9 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
             }
         }
         if ended && ready.is_empty() {
+            if flaw("does-not-close") {
+                std::mem::forget(stream);
+            }
             return Ok(());
         }
         let idle = if flaw("timeout-for-all") { start } else { last };
@@ -123,5 +130,17 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
         if last == before {
             rest();
         }
+    }
+}
+
+/// Answers once a buffer is full, or at the end.
+fn serve_full_buffers(mut stream: &TcpStream) -> io::Result<()> {
+    loop {
+        let mut bytes = Vec::new();
+        stream.take(1024).read_to_end(&mut bytes)?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        stream.write_all(&answer(&bytes))?;
     }
 }

@@ -497,6 +497,7 @@ fn converse(
         if flaw("shares-what-is-left") {
             LEFT.lock().unwrap().clone_from(&held);
         }
+        let stays_open = stays_open || last && flaw("last-stays-open");
         if !goes_on && !stays_open {
             if !read_all || request.as_ref().is_none_or(Request::has_body) {
                 linger(stream, server);
@@ -547,6 +548,11 @@ fn read_head(
 ) -> io::Result<Came> {
     let mut buffer = [0; 4096];
     let mut timeout = server.options.keep_alive_timeout;
+    if flaw("reads-to-the-end") {
+        stream.set_nonblocking(false)?;
+        stream.read_to_end(held)?;
+        return Ok(head_end(held).map_or(Came::Broken, Came::Whole));
+    }
     if flaw("idle-for-half-the-time") {
         timeout /= 2;
     }

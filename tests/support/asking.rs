@@ -390,11 +390,15 @@ impl<Server: Answering> Asking<Server> {
 
     /// It must have printed the reply, and over UDP a newline; over TCP it may.
     pub fn printed_reply(&self, end: &Ended, reply: &[u8], promise: &Promise) {
-        let line = [Server::BEFORE_REPLY, reply].concat();
+        let line = [Server::BEFORE_REPLY, reply, b"\n"].concat();
         let newline_is_up_to_it = !Server::BEFORE_REPLY.is_empty();
-        if !(newline_is_up_to_it && end.stdout == line) {
-            end.stdout(&[&line[..], b"\n"].concat(), promise);
+        let without = &line[..line.len() - 1];
+        if end.stdout == line || newline_is_up_to_it && end.stdout == without {
+            return;
         }
+        let printed = end.stdout.strip_prefix(Server::BEFORE_REPLY).unwrap_or_default();
+        let printed = printed.strip_suffix(b"\n").unwrap_or(printed);
+        end.stdout_or(&line, bytes::likely_mistake(reply, reply, printed), promise);
     }
 
     /// A server on a free port, and the client that is about to ask it.

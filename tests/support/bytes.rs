@@ -45,6 +45,13 @@ pub fn count(number: usize) -> String {
     text
 }
 
+/// `12 of 65,507 bytes`.
+pub fn count_of(came: usize, due: usize) -> String {
+    let came = count(came);
+    let (number, _) = came.split_once(' ').unwrap_or((&came, ""));
+    format!("{number} of {}", count(due))
+}
+
 /// The text of a program's output, whatever its bytes.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -59,9 +66,8 @@ pub fn difference(want: &[u8], got: &[u8]) -> Option<String> {
     match at {
         None if got.is_empty() => Some("nothing came".to_owned()),
         None if got.len() < want.len() => Some(format!(
-            "{} of {} came: {}; {} is missing",
-            count(got.len()).trim_end_matches(" bytes").trim_end_matches(" byte"),
-            count(want.len()),
+            "{} came: {}; {} is missing",
+            count_of(got.len(), want.len()),
             show(got, 40),
             show(&want[got.len()..], 20)
         )),
@@ -137,15 +143,42 @@ pub fn likely_mistake(sent: &[u8], want: &[u8], got: &[u8]) -> Option<String> {
             "the bytes end where the first NUL stood: a string function was used on bytes",
         );
     }
-    if want.starts_with(got) && got.len() >= 512 && is_round(got.len()) {
+    if !want.starts_with(got) {
+        return None;
+    }
+    if fewer_characters(want) == Some(got.len()) {
         return known(&format!(
-            "exactly {}: the size of a buffer, so only what fits into one is handled (a stream is \
-             read again and again, until Ok(0); a datagram needs a larger buffer)",
-            count(got.len())
+            "{} is the number of characters, and {} that of bytes: a letter like ü has two in \
+             UTF-8, so count bytes, not characters",
+            got.len(),
+            want.len()
         ));
     }
-    None
+    cut_short(want.len(), got.len())
 }
+
+/// How many characters a text has, if not as many as bytes.
+pub fn fewer_characters(text: &[u8]) -> Option<usize> {
+    let count = str::from_utf8(text).ok()?.chars().count();
+    (count < text.len()).then_some(count)
+}
+
+/// Why only so many bytes came of those that were due, if their number tells.
+pub fn cut_short(due: usize, came: usize) -> Option<String> {
+    let is_cut = (SMALLEST_BUFFER..LARGEST_BUFFER).contains(&came) && came < due;
+    (is_cut && is_round(came)).then(|| {
+        format!(
+            "exactly {}: the size of a buffer, so only what fits into one is handled (a stream or \
+             a file is read again and again, until a read returns 0 bytes; a datagram needs a \
+             larger buffer)",
+            count(came)
+        )
+    })
+}
+
+/// Sizes between which people choose those of their buffers.
+const SMALLEST_BUFFER: usize = 512;
+const LARGEST_BUFFER: usize = 1 << 20;
 
 /// Lengths that people give to buffers: a few powers of two together, or round decimals,
 /// and one less (for a NUL that is no part of it).
@@ -201,6 +234,8 @@ mod tests {
         assert!(cause(b"a\0b", b"A\0B", b"A").contains("NUL"));
         let big = vec![b'A'; 5000];
         assert!(cause(&vec![b'a'; 5000], &big, &big[..2048]).contains("2,048"));
+        let text = "größe".as_bytes();
+        assert!(cause(text, text, &text[..5]).contains("5 is the number of characters"));
         assert!(cause(b"abc", b"ABC", b"xyz").is_empty());
     }
 }

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::story::{fail, headline, is_quiet};
+use crate::run;
+use crate::story::{fail, headline, is_quiet, skip};
 
 /// What a person types to start it.
 pub(crate) fn command_shown(name: &str, path: &Path) -> String {
@@ -39,6 +40,13 @@ pub fn path_of(name: &'static str) -> PathBuf {
                 fail(&format!("LAB_PROGRAMS has no {name}: {}: {error}", path.display()))
             }
         };
+    }
+    match run::program(name) {
+        Some(run::Program::Built(path)) => return path,
+        Some(run::Program::Broken) => {
+            skip(&format!("{name} does not compile"), &format!("cargo build --bin {name}"));
+        }
+        None => {}
     }
     static BUILT: Mutex<Option<HashMap<&'static str, Result<PathBuf, String>>>> =
         Mutex::new(None);

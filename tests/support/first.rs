@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::thread;
 
-use crate::story;
+use crate::{run, story};
 
 /// The check that a program must pass before its others say anything. It is run once, for
 /// itself and for all others, which so always agree on it.
@@ -45,35 +45,37 @@ impl First {
         if let Some(before) = self.before {
             before.must_pass();
         }
-        if self.outcome().is_err() {
-            story::fail(&format!(
-                "– {}\n  skipped         {} does not pass its first check yet: mend \
-                 that first\n  try it          cargo test --test {} {}",
-                story::headline(),
-                self.program,
-                story::test_name(),
-                self.check,
-            ));
+        if let Err(story) = self.outcome() {
+            story::skip_like(story);
+            let reason = format!(
+                "{} has to pass first: all else that {} does builds on it",
+                self.check, self.program
+            );
+            story::skip(&reason, &format!("cargo lab check {}", self.check));
         }
     }
 
     fn outcome(&self) -> &Result<(), String> {
-        self.outcome.get_or_init(|| {
-            // On a thread of its own, so that its conversation is not part of another
-            // check's record.
-            let run = self.run;
-            let first = thread::Builder::new().name(self.check.to_owned()).spawn(move || {
-                story::fail_quietly();
-                run();
-            });
-            let failed = match first.map(thread::JoinHandle::join) {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(failed)) => failed,
-                Err(error) => story::broken_machine(&error),
-            };
-            let words = failed.downcast_ref::<&str>().map(|words| (*words).to_owned());
-            let story = failed.downcast_ref::<String>().cloned().or(words);
-            Err(story.unwrap_or_else(|| "the check itself has failed".to_owned()))
-        })
+        let find_out = || self.find_out();
+        self.outcome
+            .get_or_init(|| run::find_out_once(story::test_name(), self.check, find_out))
+    }
+
+    fn find_out(&self) -> Result<(), String> {
+        // On a thread of its own, so that its conversation is not part of another
+        // check's record.
+        let run = self.run;
+        let first = thread::Builder::new().name(self.check.to_owned()).spawn(move || {
+            story::fail_quietly();
+            run();
+        });
+        let failed = match first.map(thread::JoinHandle::join) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(failed)) => failed,
+            Err(error) => story::broken_machine(&error),
+        };
+        let words = failed.downcast_ref::<&str>().map(|words| (*words).to_owned());
+        let story = failed.downcast_ref::<String>().cloned().or(words);
+        Err(story.unwrap_or_else(|| "the check itself has failed".to_owned()))
     }
 }

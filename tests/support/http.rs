@@ -1,12 +1,13 @@
 //! HTTP as the checks speak it: requests in bytes, answers taken apart, and what a client
 //! under test asks.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use crate::program::Server;
 use crate::story::{Promise, Seen};
-use crate::tcp::Peer;
+use crate::tcp::{Peer, RESET, reset_told, was_reset};
 use crate::{PATIENCE, bytes};
 
 /// A response, taken apart.
@@ -19,7 +20,15 @@ pub struct Answer {
     pub fields: Vec<(String, String)>,
     /// All that came behind the head.
     pub body: Vec<u8>,
+    /// The request had no end yet: its empty line was not sent.
+    early: bool,
+    /// The error by which its connection ended, if it was reset.
+    reset: Option<ErrorKind>,
 }
+
+/// Why a request is answered that has not come whole.
+pub const ANSWERED_EARLY: &str = "the request was answered before it was whole: one read was taken \
+    for all of it, but its empty line (CR LF) was never sent; read on until that comes";
 
 /// Sends `request` over a connection of its own and takes all that comes, up to the end of
 /// the connection.
@@ -38,48 +47,78 @@ pub fn get(target: &str) -> Vec<u8> {
 pub fn answer_to_the_end(client: &mut Peer, limit: Duration, promise: &Promise) -> Answer {
     let (all, ended) = client.read_to_the_end(limit);
     if all.is_empty() {
-        let what = if ended {
-            "the connection was closed without an answer"
-        } else {
-            "no answer came"
-        };
-        promise.broken(if ended { Seen::Closed } else { Seen::Nothing }, what);
+        no_answer(client, ended, limit, promise);
     }
-    let answer = Answer::of(&all, promise);
+    let mut answer = Answer::taken_apart(all, promise);
+    answer.reset = client.reset_by();
     if !ended {
-        let says_close = answer
-            .fields
-            .iter()
-            .any(|(name, value)| name == "connection" && value.eq_ignore_ascii_case("close"));
-        let cause = if says_close {
-            "`Connection: close` is a promise: close the connection behind the answer"
-        } else {
-            "close the connection behind the answer: its client has not asked for more"
-        };
+        let state = client.meanwhile();
+        let length = answer.announced().unwrap_or_default();
+        // Without a body at all it may be the answer to HEAD.
+        if (1..length).contains(&answer.body.len()) {
+            let came = bytes::count_of(answer.body.len(), length);
+            promise.broken_because(
+                Seen::Part,
+                format!("the answer stopped in its body: {came} came{}", state.told),
+                bytes::cut_short(length, answer.body.len()).or(state.cause),
+            );
+        }
         promise.broken_because(
             Seen::StillOpen,
-            "the answer came, but the connection stays open",
-            Some(cause.to_owned()),
+            format!("the answer came, but the connection stays open{}", state.told),
+            Some(why_open(&answer).to_owned()),
         );
     }
     answer
 }
 
+/// A request was sent, and not a byte came.
+fn no_answer(client: &mut Peer, ended: bool, limit: Duration, promise: &Promise) -> ! {
+    if let Some(error) = client.reset_by() {
+        was_reset("no answer came: ", error, promise);
+    }
+    if ended {
+        promise.broken(Seen::Closed, "the connection was closed without an answer");
+    }
+    let state = client.meanwhile();
+    let happened = format!("no answer came within {} s{}", limit.as_secs_f64(), state.told);
+    let found = client.provoke_answer().or(state.cause);
+    promise.broken_because(Seen::Nothing, happened, found);
+}
+
+const CLOSE_IS_A_PROMISE: &str =
+    "`Connection: close` is a promise: close the connection behind the answer";
+
+/// Why a connection is to be closed behind an answer.
+fn why_open(answer: &Answer) -> &'static str {
+    if answer.says_close() {
+        CLOSE_IS_A_PROMISE
+    } else {
+        "close the connection behind the answer: its client has not asked for more"
+    }
+}
+
 impl Answer {
     /// Takes a response apart; its head must be one.
     pub fn of(all: &[u8], promise: &Promise) -> Self {
-        let Some(end) = head_end(all) else {
-            let shown = bytes::show(all, 60);
+        Self::taken_apart(all.to_vec(), promise)
+    }
+
+    fn taken_apart(mut all: Vec<u8>, promise: &Promise) -> Self {
+        let Some(end) = head_end(&all) else {
+            let shown = bytes::show(&all, 60);
             promise.broken_because(
                 Seen::Other,
                 format!("the answer's head has no end: {shown}"),
-                Some(why_endless(all).to_owned()),
+                Some(why_endless(&all).to_owned()),
             );
         };
         let (status_line, mut fields) = split_head(&all[..end], promise);
         fields.iter_mut().for_each(|(name, _)| name.make_ascii_lowercase());
-        let body = all[end + 4..].to_vec();
-        Self { asked: String::new(), status_line, fields, body }
+        // In place: a body may be large.
+        all.drain(..end + 4);
+        let asked = String::new();
+        Self { asked, status_line, fields, body: all, early: false, reset: None }
     }
 
     /// Notes which request it is the answer to, for the story.
@@ -87,7 +126,21 @@ impl Answer {
         let line = request.split(|byte| *byte == b'\n').find(|line| line.len() > 1);
         let line = bytes::show(line.unwrap_or_default().trim_ascii(), 60);
         self.asked = format!("{line} got ");
+        let empty_lines = [&b"\n\r\n"[..], b"\n\n"];
+        self.early =
+            empty_lines.iter().all(|end| request.windows(end.len()).all(|part| part != *end));
         self
+    }
+
+    /// What Content-Length says, if there is one.
+    fn announced(&self) -> Option<usize> {
+        let length = self.fields.iter().find(|(name, _)| name == "content-length");
+        length?.1.parse().ok()
+    }
+
+    fn says_close(&self) -> bool {
+        let mut fields = self.fields.iter();
+        fields.any(|(name, its)| name == "connection" && its.eq_ignore_ascii_case("close"))
     }
 
     /// The status line must begin so, as with `HTTP/1.1 404`.
@@ -100,6 +153,10 @@ impl Answer {
             let cause = (version.len() > "HTTP/1.1".len()).then(|| {
                 "a status line is a version, a space, a code, a space, words".to_owned()
             });
+            let promise = match self.early {
+                true => &promise.clone().cause(&[Seen::Status], ANSWERED_EARLY),
+                false => promise,
+            };
             promise.broken_because(Seen::Status, what, cause);
         }
         self
@@ -193,24 +250,40 @@ impl Answer {
             true => self.field("Content-Length", promise),
             false => &want.len().to_string(),
         };
-        if let Some(difference) = bytes::difference(want, &self.body) {
-            let text = format!("in the body (Content-Length: {announced}) {difference}");
-            let seen = if want.starts_with(&self.body) { Seen::Part } else { Seen::Other };
-            promise.broken(seen, text);
+        if self.body == want && announced == want.len().to_string() {
+            return self;
         }
-        if announced != want.len().to_string() {
+        let characters = bytes::fewer_characters(want).map(|count| count.to_string());
+        let counts_characters = characters.is_some_and(|count| count == announced);
+        let Some(difference) = bytes::difference(want, &self.body) else {
+            let length = bytes::count(want.len());
+            let cause = if counts_characters { COUNTS_CHARACTERS } else { COUNTS_BYTES };
             promise.broken_because(
                 Seen::Other,
-                format!(
-                    "Content-Length is {announced}, and the body has {}",
-                    bytes::count(want.len())
-                ),
-                Some("Content-Length counts the bytes of the body, all and no more".to_owned()),
+                format!("Content-Length is {announced}, and the body has {length}"),
+                Some(cause.to_owned()),
             );
-        }
-        self
+        };
+        let mut text = format!("in the body (Content-Length: {announced}) {difference}");
+        let seen = if want.starts_with(&self.body) { Seen::Part } else { Seen::Other };
+        let found = match self.reset {
+            _ if counts_characters => Some(COUNTS_CHARACTERS.to_owned()),
+            _ if seen == Seen::Other => None,
+            Some(error) => {
+                text.push_str(&format!(", then {}", reset_told(error)));
+                Some(RESET.to_owned())
+            }
+            None => bytes::cut_short(want.len(), self.body.len()),
+        };
+        promise.broken_because(seen, text, found);
     }
 }
+
+/// Why Content-Length is another number than that of the bytes.
+const COUNTS_BYTES: &str = "Content-Length counts the bytes of the body, all and no more";
+const COUNTS_CHARACTERS: &str = "Content-Length is the number of characters of the body, but it \
+    counts the bytes of the body: a letter like ü has two in UTF-8. Measure the bytes that you \
+    send, not the text";
 
 /// A connection that goes on behind an answer.
 pub struct Kept {
@@ -218,6 +291,8 @@ pub struct Kept {
     pub client: Peer,
     /// What has come and was not part of an answer yet.
     unread: Vec<u8>,
+    /// Whether the last answer was to be the last.
+    says_close: bool,
 }
 
 impl Kept {
@@ -228,7 +303,8 @@ impl Kept {
 
     /// As [`Kept::connect`], for a thread of its own, to which the server does not belong.
     pub fn at(server: SocketAddr, promise: &Promise) -> Self {
-        Self { client: Peer::connect(server, promise), unread: Vec::new() }
+        let client = Peer::connect(server, promise);
+        Self { client, unread: Vec::new(), says_close: false }
     }
 
     /// Sends a request and reads the answer to it.
@@ -257,29 +333,46 @@ impl Kept {
         }
         answer.body = self.unread[end..end + length].to_vec();
         self.unread.drain(..end + length);
+        self.says_close = answer.says_close();
         answer
     }
 
     fn read_more(&mut self, part: &str, promise: &Promise) {
         let came = bytes::show(&self.unread, 60);
-        match self.client.read(64 * 1024, PATIENCE) {
-            Some(more) if !more.is_empty() => self.unread.extend(more),
-            Some(_) if self.unread.is_empty() => {
-                promise.broken(Seen::Closed, "the connection was closed without an answer");
+        let read = self.client.read(64 * 1024, PATIENCE);
+        match (read, self.client.reset_by()) {
+            (Some(more), _) if !more.is_empty() => self.unread.extend(more),
+            (end, _) if self.unread.is_empty() => {
+                no_answer(&mut self.client, end.is_some(), PATIENCE, promise);
             }
-            Some(_) => promise.broken(
+            (Some(_), _) => promise.broken(
                 Seen::Closed,
                 format!("the answer broke off in the middle {part}: {came}"),
             ),
-            None if self.unread.is_empty() => promise.broken(Seen::Nothing, "no answer came"),
-            None => promise
-                .broken(Seen::Part, format!("the answer stopped in the middle {part}: {came}")),
+            (None, Some(error)) => {
+                let before = format!("the answer broke off in the middle {part}: {came}; ");
+                was_reset(&before, error, promise);
+            }
+            (None, None) => {
+                let state = self.client.meanwhile();
+                let of_its_head = head_end(&self.unread).is_none();
+                let cause = of_its_head.then(|| why_endless(&self.unread).to_owned());
+                promise.broken_because(
+                    Seen::Part,
+                    format!("the answer stopped in the middle {part}: {came}{}", state.told),
+                    cause.or(state.cause),
+                );
+            }
         }
     }
 
     /// The connection must end here, without another byte.
     pub fn expect_end(mut self, limit: Duration, promise: &Promise) {
         self.expect_nothing_unread(promise);
+        let promise = match self.says_close {
+            true => &promise.clone().cause(&[Seen::StillOpen], CLOSE_IS_A_PROMISE),
+            false => promise,
+        };
         self.client.expect_end(limit, promise);
     }
 
@@ -317,7 +410,7 @@ impl Asked {
             }
             match client.read(64 * 1024, PATIENCE) {
                 Some(more) if !more.is_empty() && all.len() < 1 << 20 => all.extend(more),
-                came => Self::has_no_end(&all, came, promise),
+                came => Self::has_no_end(client, &all, came, promise),
             }
         };
         let behind = &all[end + 4..];
@@ -329,17 +422,20 @@ impl Asked {
         Self { line, fields, bytes: all }
     }
 
-    fn has_no_end(all: &[u8], came: Option<Vec<u8>>, promise: &Promise) -> ! {
+    fn has_no_end(client: &Peer, all: &[u8], came: Option<Vec<u8>>, promise: &Promise) -> ! {
         let (seen, then) = match came {
             Some(_) => (Seen::Closed, "then the client closed"),
+            None if client.reset_by().is_some() => (Seen::Reset, "then RST"),
             None => (Seen::Part, "then nothing more"),
         };
+        let told = if seen == Seen::Part { client.meanwhile().told } else { String::new() };
         match all {
             [] if came.is_some() => promise.broken(seen, "the client closed without a request"),
-            [] => promise.broken(Seen::Nothing, "no request came"),
+            [] if seen == Seen::Reset => promise.broken(seen, "RST came, and no request"),
+            [] => promise.broken(Seen::Nothing, format!("no request came{told}")),
             _ => promise.broken_because(
                 seen,
-                format!("{} came, {then}", bytes::show(all, 80)),
+                format!("{} came, {then}{told}", bytes::show(all, 80)),
                 Some(why_endless(all).to_owned()),
             ),
         }

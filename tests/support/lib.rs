@@ -13,6 +13,8 @@
 //! - [`asking`]: the checks of what the clients of labs 1 and 2 promise alike;
 //! - [`serving`]: the checks of what the web servers of labs 3 and 5 promise alike;
 //! - [`crowd`]: many clients at once; [`log`]: what a server has logged;
+//! - `state`: what a program that is silent does meanwhile, from /proc;
+//! - `run`: what `cargo lab` tells the checks that it runs;
 //! - [`bytes`], [`processes`], [`sockets`], [`seed`], [`handout`]: what the others need.
 //!
 //! Every check runs on a thread of its own and has one record, kept by that thread.
@@ -40,6 +42,8 @@ pub mod tcp;
 pub mod terminal;
 pub mod udp;
 
+mod run;
+mod state;
 mod tap;
 
 use std::time::Duration;

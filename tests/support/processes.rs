@@ -1,6 +1,8 @@
 //! Which process is whose child, from /proc. Elsewhere than on Linux nothing is known.
 
 use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
 
 use nix::unistd::Pid;
 
@@ -17,16 +19,25 @@ pub struct Usage {
 
 /// The children of `parent`.
 pub fn children(parent: Pid) -> Vec<Pid> {
+    if kernel_lists_children() {
+        return listed_children(parent);
+    }
     children_among(&with_parents(), parent).collect()
 }
 
 /// The process and all that it started, directly or not.
 pub(crate) fn with_descendants(root: Pid) -> Vec<Pid> {
-    let processes = with_parents();
+    let listed = kernel_lists_children();
+    let processes = if listed { Vec::new() } else { with_parents() };
     let mut family = vec![root];
     let mut next = 0;
     while next < family.len() {
-        family.extend(children_among(&processes, family[next]));
+        let parent = family[next];
+        if listed {
+            family.extend(listed_children(parent));
+        } else {
+            family.extend(children_among(&processes, parent));
+        }
         next += 1;
     }
     family
@@ -63,6 +74,22 @@ pub(crate) fn usage(keeper: Pid) -> Option<Usage> {
         threads: sum.threads + more.threads,
         descriptors: sum.descriptors + more.descriptors,
     })
+}
+
+/// Whether the kernel lists each thread's children (CONFIG_PROC_CHILDREN), so that not all
+/// processes of the machine need be looked at.
+fn kernel_lists_children() -> bool {
+    static LISTS: OnceLock<bool> = OnceLock::new();
+    *LISTS.get_or_init(|| Path::new("/proc/thread-self/children").exists())
+}
+
+/// The children of each thread of `parent`.
+fn listed_children(parent: Pid) -> Vec<Pid> {
+    let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten();
+    let lists = threads
+        .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    let numbers: String = lists.collect();
+    numbers.split_whitespace().filter_map(|pid| pid.parse().ok().map(Pid::from_raw)).collect()
 }
 
 fn children_among(processes: &[(Pid, Pid)], parent: Pid) -> impl Iterator<Item = Pid> {

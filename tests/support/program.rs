@@ -22,8 +22,10 @@ use predicates::str::contains;
 
 use crate::executables::{command_shown, keeper, path_of, root};
 use crate::processes::Usage;
+use crate::state::{self, State};
 use crate::story::{Promise, Seen, broken_machine, quote};
 use crate::tap::Tap;
+use crate::tcp::Peer;
 use crate::{A_MOMENT, PATIENCE, bytes, handout, processes, promise, record, sockets};
 
 /// How long a program may take to get ready. An interpreter on a busy machine needs some
@@ -38,6 +40,9 @@ const KEEPER_LIMIT: Duration = Duration::from_secs(60);
 
 /// The signal by which a keeper ends a program.
 const SIGKILL: i32 = Signal::SIGKILL as i32;
+
+/// How long a client may take to end that has got what it seems to wait for.
+const PROVOKED: Duration = Duration::from_secs(1);
 
 /// How often a starting program is looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -425,12 +430,55 @@ impl Running {
     /// Waits for the end, which must come in time: in that of a check's patience, or in
     /// that which a program may take to start.
     pub fn ended(&self, promise: &Promise) -> Ended {
-        let limit = PATIENCE.max(self.left_to_start());
+        let to_start = if self.has_connected() { Duration::ZERO } else { self.left_to_start() };
+        let limit = PATIENCE.max(to_start);
         self.ended_within(limit).unwrap_or_else(|| {
             let (name, limit) = (self.process.name, limit.as_secs_f64());
-            promise
-                .broken(Seen::StillOpen, format!("{name} was still running after {limit:.0} s"))
+            let state = self.state();
+            let mut happened = format!("{name} was still running after {limit:.0} s");
+            happened.push_str(&state.told);
+            let found = self.provoke(&mut happened).or(state.cause);
+            promise.broken_because(Seen::StillOpen, happened, found)
         })
+    }
+
+    /// Whether a connection of it is kept for it.
+    fn has_connected(&self) -> bool {
+        self.kept.borrow().iter().any(|kept| kept.is::<Peer>())
+    }
+
+    /// What it does that we wait for.
+    fn state(&self) -> State {
+        let kept = self.kept.borrow();
+        let ends = kept.iter().find_map(|kept| kept.downcast_ref::<Peer>()?.ends());
+        let keeper = self.process.keeper();
+        keeper.map_or_else(State::default, |keeper| state::of(state::IT, keeper, ends))
+    }
+
+    /// Does what a client seems to wait for that has its reply, to learn what that is. A
+    /// cause if that is certain; more of what `happened` otherwise.
+    fn provoke(&self, happened: &mut String) -> Option<String> {
+        // With a timeout it is to end by itself, whatever the reply.
+        let has_limit = self.process.command.contains("--timeout");
+        let mut kept = self.kept.take();
+        let peer = kept.iter_mut().find_map(|kept| kept.downcast_mut::<Peer>())?;
+        if has_limit || self.has_ended() {
+            return None;
+        }
+        let ends_well =
+            || self.ended_within(PROVOKED).is_some_and(|end| end.status.code() == Some(0));
+        if self.process.name == "tcp_client" && peer.try_send(b"\n").is_ok() && ends_well() {
+            return Some(
+                "it ended as soon as we had sent a newline: it waits for a whole line \
+                 (read_line, readline), but a reply need not have a newline"
+                    .to_owned(),
+            );
+        }
+        drop(kept);
+        if ends_well() {
+            happened.push_str("; it ended as soon as we had closed the connection");
+        }
+        None
     }
 
     /// What is left of the time that a program may take to start.
@@ -626,12 +674,17 @@ impl Ended {
 
     /// Stdout must be exactly these bytes.
     pub fn stdout(&self, want: &[u8], promise: &Promise) -> &Self {
+        self.stdout_or(want, None, promise)
+    }
+
+    /// Stdout must be exactly these bytes, or it comes from this mistake.
+    pub fn stdout_or(&self, want: &[u8], mistake: Option<String>, promise: &Promise) -> &Self {
         if let Some(difference) = bytes::difference(want, &self.stdout) {
             let mut happened = format!("on stdout {difference}");
             if !self.stderr.is_empty() {
                 let _ = write!(happened, "\nstderr: {}", quote(&self.stderr));
             }
-            promise.broken(Seen::Stdout, happened);
+            promise.broken_because(Seen::Stdout, happened, mistake);
         }
         self
     }
@@ -717,6 +770,12 @@ impl Process {
 
     pub(crate) fn is_running(&self) -> bool {
         self.status().is_none()
+    }
+
+    /// The keeper's process id, for as long as the program runs.
+    pub(crate) fn keeper(&self) -> Option<Pid> {
+        let mut keeper = self.lock();
+        matches!(keeper.try_wait(), Ok(None)).then(|| pid(&keeper))
     }
 
     /// How it ended, if it should still be serving.

@@ -33,15 +33,48 @@ struct Event {
 #[derive(Clone)]
 pub enum What {
     /// The client's bytes, or one of its datagrams.
-    Sent(Vec<u8>),
+    Sent(Passed),
     /// The server's bytes, or one of its datagrams.
-    Came(Vec<u8>),
+    Came(Passed),
     /// Something else that the client did, as `FIN` or `connect`.
     ClientDid(String),
     /// Something else that the server did.
     ServerDid(String),
     /// Nothing happened for so long.
     Silence(Duration),
+}
+
+/// Bytes that passed. Of many only those are kept that a ladder shows: there may be hundreds
+/// of mebibytes.
+#[derive(Clone)]
+pub struct Passed {
+    /// All of them, or the first and the last [`ENDS`].
+    shown: Vec<u8>,
+    length: usize,
+}
+
+/// More of either end of a run of bytes than a line of a ladder has room for.
+const ENDS: usize = 64;
+
+impl Passed {
+    fn join(&mut self, more: &Self) {
+        self.shown.extend_from_slice(&more.shown);
+        self.shown = both_ends(&self.shown);
+        self.length += more.length;
+    }
+}
+
+impl From<&[u8]> for Passed {
+    fn from(bytes: &[u8]) -> Self {
+        Self { shown: both_ends(bytes), length: bytes.len() }
+    }
+}
+
+fn both_ends(bytes: &[u8]) -> Vec<u8> {
+    match bytes.len().checked_sub(ENDS) {
+        Some(last) if last > ENDS => [&bytes[..ENDS], &bytes[last..]].concat(),
+        _ => bytes.to_vec(),
+    }
 }
 
 /// A client's column in the ladder, from either side of it.
@@ -72,9 +105,9 @@ impl Lane {
             match (last, &what) {
                 (What::Sent(before), What::Sent(more))
                 | (What::Came(before), What::Came(more))
-                    if before.len() + more.len() > 128 =>
+                    if before.length + more.length > 2 * ENDS =>
                 {
-                    return before.extend_from_slice(more);
+                    return before.join(more);
                 }
                 (What::Silence(before), What::Silence(more)) => {
                     *before += *more;
@@ -143,9 +176,9 @@ fn letter(client: usize) -> char {
 fn rung(what: &What) -> String {
     // Room for the text between `---- ` and ` --->`.
     let room = WIDTH - 12;
-    let data = |bytes: &[u8]| {
-        let length = format!(" ({})", bytes::count(bytes.len()));
-        bytes::show(bytes, room - length.chars().count() - 5) + &length
+    let data = |bytes: &Passed| {
+        let length = format!(" ({})", bytes::count(bytes.length));
+        bytes::show(&bytes.shown, room - length.chars().count() - 5) + &length
     };
     let right = |text: &str| format!("| ---- {text} {:->fill$}> |", "", fill = fill(text));
     let left = |text: &str| format!("| <{:-<fill$} {text} ---- |", "", fill = fill(text));

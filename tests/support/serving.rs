@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
-use crate::http::{Answer, answer_to_the_end, ask, get};
+use crate::http::{ANSWERED_EARLY, Answer, answer_to_the_end, ask, get};
 use crate::manners::{self, ServerProgram};
 use crate::program::Server;
 use crate::site::{HELLO, NOT_FOUND_PAGE, SECRET, Site};
@@ -514,6 +514,7 @@ impl WebServer {
         &[Seen::StillOpen],
         "each byte starts the time anew: the limit is for the whole head",
     )
+    .cause(&[Seen::Status], ANSWERED_EARLY)
     .read(handout::IN_TIME);
         let mut client = server.connect(&promise);
         client.send(b"G", &promise);

@@ -5,13 +5,15 @@ use std::cell::Cell;
 use std::panic::resume_unwind;
 use std::sync::OnceLock;
 
-use crate::{bytes, executables, record, seed};
-
-/// Width of a story's text.
-const COLUMNS: usize = 96;
+use crate::{bytes, executables, record, run, seed};
 
 /// The longest story.
 const LINES: usize = 25;
+
+const CAUSE: &str = "likely cause";
+
+/// How a program ends that comes to a place that is not filled in.
+const NOT_YET: &str = "not yet implemented: ";
 
 /// How many lines of a program's output a story quotes.
 const LINES_QUOTED: usize = 3;
@@ -138,12 +140,13 @@ impl Promise {
         let mut facts = vec![("should happen", self.should.clone())];
         facts.extend(ran.map(|command| ("ran", executables::as_run_here(&command))));
         facts.push(("happened", happened));
-        facts.extend(cause.map(|cause| ("likely cause", cause)));
+        facts.extend(cause.map(|cause| (CAUSE, cause)));
         let mut after = Vec::new();
         after.extend(heard.iter().map(|(label, words)| (label.as_str(), words.clone())));
         let by_hand = self.by_hand.clone().or(started);
         after.extend(by_hand.map(|command| ("try it", executables::as_run_here(&command))));
-        after.extend(self.read.map(|place| ("more", place.to_owned())));
+        let cause = facts.iter().find(|(label, _)| *label == CAUSE).map(|(_, cause)| cause);
+        after.extend(self.more(seen, cause.map(String::as_str)).map(|more| ("more", more)));
         let seed = seed::seed();
         if record::with(|record| record.seed_used) {
             after.push(("repeat", format!("LAB_SEED={seed} makes the same random choices")));
@@ -162,6 +165,37 @@ impl Promise {
         lines.truncate(LINES);
         fail(&lines.join("\n"));
     }
+}
+
+impl Promise {
+    /// Where to go on: the hints of the step, the event explained, the place to read.
+    fn more(&self, seen: Seen, cause: Option<&str>) -> Option<String> {
+        let step = cause.and_then(step_not_done).or_else(|| self.read.and_then(step_of));
+        let hint = step.map(|step| format!("cargo lab hint {step}"));
+        let word = match seen {
+            Seen::Refused => Some("cargo lab explain refused".to_owned()),
+            Seen::Reset => Some("cargo lab explain reset".to_owned()),
+            _ => None,
+        };
+        let read = self.read.map(str::to_owned);
+        let ways: Vec<String> = [hint, word, read].into_iter().flatten().collect();
+        (!ways.is_empty()).then(|| ways.join(" · "))
+    }
+}
+
+/// The step whose place a program has come to, which is not filled in.
+fn step_not_done(cause: &str) -> Option<String> {
+    let (_, what) = cause.split_once(NOT_YET)?;
+    what.split(':').next().map(str::to_owned)
+}
+
+/// The step that a section of a handout tells of: `…README.md#21-listening` is 2.1's.
+fn step_of(place: &str) -> Option<String> {
+    let (_, anchor) = place.split_once("README.md#")?;
+    let (lab, step) = anchor.split('-').next()?.split_at_checked(1)?;
+    let is_number =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(lab) && is_number(step)).then(|| format!("{lab}.{step}"))
 }
 
 thread_local! {
@@ -185,6 +219,25 @@ pub(crate) fn fail(story: &str) -> ! {
         eprintln!("{story}");
     }
     resume_unwind(Box::new(story.to_owned()))
+}
+
+/// Marks a check that was not tried.
+const SKIPPED: &str = "– ";
+
+/// Ends the check as not tried, for the reason that stands in the story of another that was
+/// not tried; goes on if that one was.
+pub(crate) fn skip_like(other: &str) {
+    if let Some((_, reason)) = other.split_once('\n').filter(|_| other.starts_with(SKIPPED)) {
+        fail(&format!("{SKIPPED}{}\n{reason}", headline()));
+    }
+}
+
+/// Ends the check as not tried: something else comes first.
+pub(crate) fn skip(reason: &str, by_hand: &str) -> ! {
+    let mut lines = vec![format!("{SKIPPED}{}", headline())];
+    lines.extend(lay_out("skipped", reason));
+    lines.extend(lay_out("try it", by_hand));
+    fail(&lines.join("\n"));
 }
 
 /// Ends the check because the machine, not the program, cannot do what it needs.
@@ -219,12 +272,12 @@ pub(crate) fn test_name() -> &'static str {
 
 /// A label and its text, broken into lines between words.
 fn lay_out(label: &str, text: &str) -> Vec<String> {
-    let mut lines = Vec::new();
+    let (mut lines, columns) = (Vec::new(), run::columns());
     for paragraph in text.lines() {
         let mut line = String::new();
         for word in paragraph.split(' ') {
             let length = line.chars().count() + 1 + word.chars().count();
-            if !line.is_empty() && INDENT + length > COLUMNS {
+            if !line.is_empty() && INDENT + length > columns {
                 lines.push(std::mem::take(&mut line));
             }
             if !line.is_empty() {

@@ -13,6 +13,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::program::{Ended, Running, Server};
 use crate::record::{Lane, What};
+use crate::state::{self, State};
 use crate::story::{Promise, Seen, broken_machine, fail};
 use crate::{A_MOMENT, PATIENCE, bytes};
 
@@ -23,6 +24,29 @@ const PROVOKED: Duration = Duration::from_secs(1);
 /// After so long without progress a sender is taken to be stuck.
 const STUCK: Duration = Duration::from_millis(400);
 
+/// Why a connection is reset that should have ended.
+pub(crate) const RESET: &str = "the connection was closed while bytes of its client lay unread: \
+    close(2) sends RST then, and what is on its way to the client may be lost; read all that \
+    the client sends, up to its end, before you close";
+
+/// A reset in words, for a story.
+pub(crate) fn reset_told(error: ErrorKind) -> &'static str {
+    // On Linux a reset behind the peer's FIN is another error (EPIPE).
+    let without_fin = cfg!(target_os = "linux") && error == ErrorKind::ConnectionReset;
+    // The kernel resets the connections of a program that has ended, too.
+    if without_fin && state::the_program_goes_on() {
+        "the connection was reset (RST): it was closed with bytes of ours unread"
+    } else {
+        "the connection was reset (RST)"
+    }
+}
+
+/// Fails a check because a connection was reset.
+pub(crate) fn was_reset(before: &str, error: ErrorKind, promise: &Promise) -> ! {
+    let happened = format!("{before}{}", reset_told(error));
+    promise.clone().cause(&[Seen::Reset], RESET).broken(Seen::Reset, happened)
+}
+
 /// One end of a connection, ours, with the program under test at the other.
 pub struct Peer {
     stream: TcpStream,
@@ -32,6 +56,8 @@ pub struct Peer {
     unanswered: Vec<u8>,
     /// Whether we have ended our direction already.
     ended: bool,
+    /// How the connection has ended, if not in order.
+    broken: Option<ErrorKind>,
     /// A thread that sends beside us, with a descriptor of its own for the connection.
     sending: Option<Sending>,
 }
@@ -48,7 +74,7 @@ enum Stop {
     Enough,
     Silence,
     End,
-    Reset,
+    Reset(ErrorKind),
 }
 
 impl Server {
@@ -86,17 +112,25 @@ impl Peer {
             if side == Side::Client { (ours, theirs) } else { (theirs, ours) };
         let lane = Lane::new(&format!(":{}", client.port()), server);
         lane.note(What::ClientDid("connect".to_owned()));
-        Self { stream, lane, side, unanswered: Vec::new(), ended: false, sending: None }
+        Self {
+            stream,
+            lane,
+            side,
+            unanswered: Vec::new(),
+            ended: false,
+            broken: None,
+            sending: None,
+        }
     }
 
     /// Sends all of `bytes`, which the program must take.
     pub fn send(&mut self, bytes: &[u8], promise: &Promise) {
         self.note_ours(bytes);
-        self.unanswered.extend_from_slice(bytes);
+        self.note_question(bytes);
         if let Err(error) = self.stream.write_all(bytes) {
             let (seen, what) = match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                    (Seen::Nothing, "it stopped reading".to_owned())
+                    (Seen::Nothing, format!("it stopped reading{}", self.meanwhile().told))
                 }
                 _ => (Seen::Reset, format!("the connection was gone: {error}")),
             };
@@ -122,7 +156,7 @@ impl Peer {
 
     fn start_sending(&mut self, bytes: Vec<u8>, half_close: bool) -> Sending {
         self.note_ours(&bytes);
-        self.unanswered.extend_from_slice(&bytes);
+        self.note_question(&bytes);
         let sending = Sending::default();
         let (progress, stream) = (sending.clone(), self.stream.try_clone());
         let thread = thread::Builder::new().spawn(move || {
@@ -134,9 +168,7 @@ impl Peer {
                 }
                 if half_close { stream.shutdown(Shutdown::Write) } else { Ok(()) }
             };
-            // Whoever reads the answer sees the same connection end.
-            let _ = send();
-            progress.end();
+            progress.end(send().err().map(|error| error.kind()));
         });
         if let Err(error) = thread {
             broken_machine(&error);
@@ -157,8 +189,8 @@ impl Peer {
         let mut more = [0; 256];
         match self.read_some(&mut more, time) {
             Err(Stop::Silence) => {}
-            Ok(0) => promise.broken(Seen::Closed, "the connection was closed"),
-            Err(_) => promise.broken(Seen::Reset, "the connection was reset"),
+            Err(Stop::Reset(error)) => was_reset("", error, promise),
+            Ok(0) | Err(_) => promise.broken(Seen::Closed, "the connection was closed"),
             Ok(length) => {
                 let more = bytes::show(&more[..length], 60);
                 promise.broken(Seen::More, format!("this came: {more}"));
@@ -169,26 +201,43 @@ impl Peer {
     /// What comes next must be exactly `want`.
     pub fn expect(&mut self, want: &[u8], promise: &Promise) {
         let (got, stop) = self.read_like(want, PATIENCE);
-        let mistake = bytes::likely_mistake(&self.unanswered, want, &got);
-        self.unanswered.clear();
+        let sent = std::mem::take(&mut self.unanswered);
         let Some(difference) = bytes::difference(want, &got) else { return };
+        let mistake = bytes::likely_mistake(&sent, want, &got);
         let differs = got.len() == want.len() || !want.starts_with(&got);
         let (seen, after) = match stop {
-            _ if differs => (Seen::Other, ""),
-            Stop::End => (Seen::Closed, ", then the connection was closed"),
-            Stop::Reset => (Seen::Reset, ", then the connection was reset"),
-            _ if got.is_empty() => (Seen::Nothing, ""),
-            _ => (Seen::Part, ", then nothing more"),
+            _ if differs => (Seen::Other, String::new()),
+            Stop::End => (Seen::Closed, ", then the connection was closed".to_owned()),
+            Stop::Reset(error) => (Seen::Reset, format!(", then {}", reset_told(error))),
+            _ => {
+                let seen = if got.is_empty() { Seen::Nothing } else { Seen::Part };
+                let more = if got.is_empty() { "" } else { ", then nothing more" };
+                (seen, format!("{more} within {} s", PATIENCE.as_secs()))
+            }
         };
-        let waited = match stop {
-            Stop::Silence => format!(" within {} s", PATIENCE.as_secs()),
-            _ => String::new(),
-        };
-        let found = match seen {
-            Seen::Nothing | Seen::Part => self.provoke(&want[got.len()..]).or(mistake),
-            _ => mistake,
-        };
-        promise.broken_because(seen, format!("{difference}{after}{waited}"), found);
+        let mut found = mistake;
+        let mut happened = difference + &after;
+        if matches!(seen, Seen::Nothing | Seen::Part) {
+            let state = self.meanwhile();
+            happened.push_str(&state.told);
+            found = self.provoke(&want[got.len()..]).or(state.cause).or(found);
+        }
+        promise.clone().cause(&[Seen::Reset], RESET).broken_because(seen, happened, found);
+    }
+
+    /// What the program does that lets us wait.
+    pub(crate) fn meanwhile(&self) -> State {
+        state::of_the_program(self.ends())
+    }
+
+    /// Our address and the program's.
+    pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.stream.local_addr().ok().zip(self.stream.peer_addr().ok())
+    }
+
+    /// The error that has ended the connection, if it was a reset.
+    pub(crate) fn reset_by(&self) -> Option<ErrorKind> {
+        self.broken
     }
 
     /// The connection must end here, in order (FIN) or not (RST), without another byte.
@@ -200,10 +249,15 @@ impl Peer {
                 Seen::More,
                 format!("instead of the end came {}", bytes::show(&more[..length], 60)),
             ),
-            Err(Stop::Silence) => promise.broken(
-                Seen::StillOpen,
-                format!("the connection was still open after {:.1} s", limit.as_secs_f64()),
-            ),
+            Err(Stop::Silence) => {
+                let state = self.meanwhile();
+                let time = limit.as_secs_f64();
+                promise.broken_because(
+                    Seen::StillOpen,
+                    format!("the connection was still open after {time:.1} s{}", state.told),
+                    state.cause,
+                );
+            }
             Err(_) => {}
         }
     }
@@ -230,7 +284,7 @@ impl Peer {
         loop {
             match self.read_some(&mut buffer, limit) {
                 Ok(length) if length > 0 => all.extend_from_slice(&buffer[..length]),
-                Ok(_) | Err(Stop::End | Stop::Reset) => return (all, true),
+                Ok(_) | Err(Stop::End | Stop::Reset(_)) => return (all, true),
                 Err(_) => return (all, false),
             }
         }
@@ -257,7 +311,7 @@ impl Peer {
         let Some(sending) = &self.sending else { return };
         if !sending.has_ended() {
             let _ = self.stream.shutdown(Shutdown::Both);
-            sending.wait_until_ended();
+            sending.wait_until_ended(PATIENCE);
         }
     }
 
@@ -309,6 +363,10 @@ impl Peer {
         let read = loop {
             match self.stream.read(buffer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // A reset is reported once, and whoever sends beside us may have had it.
+                Ok(0) if self.sending.as_ref().is_some_and(Sending::was_reset) => {
+                    break Err(ErrorKind::ConnectionReset.into());
+                }
                 result => break result,
             }
         };
@@ -322,7 +380,7 @@ impl Peer {
                 Ok(0)
             }
             Ok(length) => {
-                let bytes = buffer[..length].to_vec();
+                let bytes = buffer[..length].into();
                 self.lane.note(match self.side {
                     Side::Client => What::Came(bytes),
                     Side::Server => What::Sent(bytes),
@@ -335,9 +393,10 @@ impl Peer {
                 self.lane.note(What::Silence(limit));
                 Err(Stop::Silence)
             }
-            Err(_) => {
+            Err(error) => {
                 self.lane.note(theirs("RST, the connection is gone"));
-                Err(Stop::Reset)
+                self.broken = Some(error.kind());
+                Err(Stop::Reset(error.kind()))
             }
         }
     }
@@ -359,22 +418,50 @@ impl Peer {
         if self.read(1, PROVOKED).is_some_and(|came| came.first() == missing.first()) {
             return Some(
                 "the answer came only after we had closed our side: the server reads to the \
-                 end of the stream (read_to_end, read_to_string) before it answers"
+                 end of the stream (read_to_end, read_to_string), or until a buffer is full \
+                 (read_exact), before it answers"
                     .to_owned(),
             );
         }
         None
     }
 
+    /// As [`Peer::provoke`], where a whole request was sent: an answer to it that comes only
+    /// behind our FIN tells that the server has waited for that.
+    pub(crate) fn provoke_answer(&mut self) -> Option<String> {
+        let is_whole = self.unanswered.windows(4).any(|part| part == b"\r\n\r\n");
+        if !is_whole || self.ended {
+            return None;
+        }
+        self.half_close();
+        let answer = self.read(1024, PROVOKED)?;
+        let status = answer.strip_prefix(b"HTTP/1.1 ")?;
+        // Whoever has not seen the end of the head complains that it breaks off.
+        let complains = status.starts_with(b"40") && !status.starts_with(b"404");
+        (!complains).then(|| {
+            "the answer came only after we had closed our side: the server reads to the end of \
+             the stream (read_to_end, read_to_string, a loop until 0 bytes), but a client keeps \
+             its side open; a request without a body ends with its empty line"
+                .to_owned()
+        })
+    }
+
     fn note_ours(&self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
-        let bytes = bytes.to_vec();
+        let bytes = bytes.into();
         self.lane.note(match self.side {
             Side::Client => What::Sent(bytes),
             Side::Server => What::Came(bytes),
         });
+    }
+
+    /// What a server sends is an answer itself.
+    fn note_question(&mut self, bytes: &[u8]) {
+        if self.side == Side::Client {
+            self.unanswered.extend_from_slice(bytes);
+        }
     }
 
     fn note_did(&self, text: &str) {
@@ -403,6 +490,7 @@ pub struct Sending(Arc<(Mutex<Progress>, Condvar)>);
 struct Progress {
     sent: usize,
     ended: bool,
+    error: Option<ErrorKind>,
 }
 
 impl Sending {
@@ -410,8 +498,15 @@ impl Sending {
         self.change(|progress| progress.sent += length);
     }
 
-    fn end(&self) {
-        self.change(|progress| progress.ended = true);
+    fn end(&self, error: Option<ErrorKind>) {
+        self.change(|progress| (progress.ended, progress.error) = (true, error));
+    }
+
+    /// Whether a reset has ended it, or is about to.
+    fn was_reset(&self) -> bool {
+        self.wait_until_ended(A_MOMENT);
+        let progress = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.error == Some(ErrorKind::ConnectionReset)
     }
 
     fn change(&self, change: impl FnOnce(&mut Progress)) {
@@ -423,9 +518,9 @@ impl Sending {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner).ended
     }
 
-    fn wait_until_ended(&self) {
+    fn wait_until_ended(&self, limit: Duration) {
         let progress = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.0.1.wait_timeout_while(progress, PATIENCE, |progress| !progress.ended));
+        drop(self.0.1.wait_timeout_while(progress, limit, |progress| !progress.ended));
     }
 
     fn wait_until_stuck(&self) {
@@ -509,7 +604,11 @@ impl Listening {
                     format!("it ended without connecting: {}", end.told()),
                 );
             }
-            Err(None) => promise.broken(Seen::Nothing, "it did not connect"),
+            Err(None) => {
+                let state = state::of_the_program(None);
+                let happened = format!("it did not connect{}", state.told);
+                promise.broken_because(Seen::Nothing, happened, state.cause);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use socket2::SockRef;
 use crate::program::{Ended, Running, Server};
 use crate::record::{Lane, What};
 use crate::story::{Promise, Seen, broken_machine};
-use crate::{A_MOMENT, PATIENCE, bytes};
+use crate::{A_MOMENT, PATIENCE, bytes, state};
 
 /// Larger than any datagram, so that one that is too long shows.
 const BUFFER: usize = 70_000;
@@ -39,7 +39,7 @@ impl Client {
 
     /// Sends one datagram.
     pub fn send(&self, datagram: &[u8]) {
-        self.lane.note(What::Sent(datagram.to_vec()));
+        self.lane.note(What::Sent(datagram.into()));
         if let Err(error) = self.socket.send_to(datagram, self.server) {
             broken_machine(&error);
         }
@@ -50,9 +50,11 @@ impl Client {
     pub fn expect(&self, sent: &[u8], want: &[u8], promise: &Promise) {
         let Some((got, from)) = receive(&self.socket, PATIENCE) else {
             self.lane.note(What::Silence(PATIENCE));
-            promise.broken(Seen::Nothing, format!("no reply within {} s", PATIENCE.as_secs()));
+            let state = state::of_the_program(None);
+            let happened = format!("no reply within {} s{}", PATIENCE.as_secs(), state.told);
+            promise.broken_because(Seen::Nothing, happened, state.cause);
         };
-        self.lane.note(What::Came(got.clone()));
+        self.lane.note(What::Came(got[..].into()));
         if from.port() != self.server.port() {
             promise.broken_because(
                 Seen::Other,
@@ -88,7 +90,7 @@ impl Client {
                 );
                 promise.broken(Seen::Nothing, text);
             };
-            self.lane.note(What::Came(got.clone()));
+            self.lane.note(What::Came(got[..].into()));
             match missing.iter().position(|want| *want == got) {
                 Some(place) => drop(missing.swap_remove(place)),
                 None => {
@@ -103,7 +105,7 @@ impl Client {
     /// No datagram may come for a moment.
     pub fn expect_nothing(&self, promise: &Promise) {
         if let Some((got, _)) = receive(&self.socket, A_MOMENT) {
-            self.lane.note(What::Came(got.clone()));
+            self.lane.note(What::Came(got[..].into()));
             promise.broken(Seen::More, format!("a datagram came: {}", bytes::show(&got, 40)));
         }
     }
@@ -111,7 +113,7 @@ impl Client {
     /// The next datagram, if one comes in time.
     pub fn receive(&self, limit: Duration) -> Option<Vec<u8>> {
         let (got, _) = receive(&self.socket, limit)?;
-        self.lane.note(What::Came(got.clone()));
+        self.lane.note(What::Came(got[..].into()));
         Some(got)
     }
 }
@@ -177,7 +179,9 @@ impl Listening {
                 promise.broken(Seen::Ended, happened);
             }
             Err(None) => {
-                promise.broken(Seen::Nothing, "no datagram came from it, or no further one")
+                let told = state::of_the_program(None).told;
+                let happened = format!("no datagram came from it, or no further one{told}");
+                promise.broken(Seen::Nothing, happened)
             }
         }
     }
@@ -191,7 +195,7 @@ impl Listening {
             if let Some((bytes, from)) = receive(&self.socket, Duration::from_millis(20)) {
                 let port = format!(":{}", from.port());
                 let lane = self.lane.get_or_init(|| Lane::new(&port, self.address));
-                lane.note(What::Sent(bytes.clone()));
+                lane.note(What::Sent(bytes[..].into()));
                 return Ok(Datagram { from, bytes });
             }
             if end.is_some() || until < Instant::now() {
@@ -203,7 +207,7 @@ impl Listening {
     /// Answers.
     pub fn reply(&self, to: &Datagram, bytes: &[u8]) {
         if let Some(lane) = self.lane.get() {
-            lane.note(What::Came(bytes.to_vec()));
+            lane.note(What::Came(bytes.into()));
         }
         self.send(to, bytes);
     }
@@ -224,7 +228,7 @@ impl Listening {
     pub fn expect_no_more(&self, time: Duration, promise: &Promise) {
         if let Some((bytes, _)) = receive(&self.socket, time) {
             if let Some(lane) = self.lane.get() {
-                lane.note(What::Sent(bytes.clone()));
+                lane.note(What::Sent(bytes[..].into()));
             }
             let text = format!("a further datagram came: {}", bytes::show(&bytes, 40));
             promise.broken(Seen::More, text);
