@@ -53,6 +53,50 @@ pub fn number(text: &str) -> Option<u8> {
     text.parse().ok().filter(|number| digits && *number > 0)
 }
 
+/// `12000/udp`: a port, and the protocol that counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Port {
+    /// Its number.
+    pub number: u16,
+    /// Whose port it is.
+    pub protocol: Protocol,
+}
+
+/// A protocol that has ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// RFC 768.
+    Udp,
+    /// RFC 9293.
+    Tcp,
+}
+
+impl TryFrom<String> for Port {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("\"{text}\" is no port: they are written like 12000/udp");
+        let (number, protocol) = text.split_once('/').ok_or_else(wrong)?;
+        let protocol = match protocol {
+            "udp" => Protocol::Udp,
+            "tcp" => Protocol::Tcp,
+            _ => return Err(wrong()),
+        };
+        Ok(Self { number: number.parse().map_err(|_| wrong())?, protocol })
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let protocol = match self.protocol {
+            Protocol::Udp => "udp",
+            Protocol::Tcp => "tcp",
+        };
+        write!(f, "{}/{protocol}", self.number)
+    }
+}
+
 /// All labs, and where they are.
 pub struct Course {
     /// The project's folder.
@@ -79,6 +123,10 @@ pub struct Plan {
     format_version: u32,
     /// The name of its checks' file in `tests/`, without `.rs`.
     pub test: String,
+    /// The programs that its checks start, by the names of their executables.
+    pub programs: Vec<String>,
+    /// The ports that its programs take unless told otherwise.
+    pub ports: Vec<Port>,
     /// Minutes for what belongs to no step: reading, trying things out, questions.
     pub minutes: u16,
     /// Checks that the kit passes as students get it, and that must go on to pass.
@@ -145,6 +193,12 @@ impl Course {
         self.labs.iter().find(|lab| lab.number == number)
     }
 
+    /// The step of that number, and its lab.
+    pub fn step(&self, number: StepNumber) -> Option<(&Lab, &Step)> {
+        let lab = self.lab(number.lab)?;
+        Some((lab, lab.plan.steps.get(usize::from(number.step).checked_sub(1)?)?))
+    }
+
     /// What is wrong in the files alone, without looking at others.
     fn faults(&self) -> Vec<Fault> {
         let mut faults: Vec<_> = self.labs.iter().flat_map(Lab::faults).collect();
@@ -199,6 +253,11 @@ impl Lab {
         u32::from(self.plan.minutes) + steps.sum::<u32>()
     }
 
+    /// Each step with its number.
+    pub fn steps(&self) -> impl Iterator<Item = (StepNumber, &Step)> {
+        self.numbers().zip(&self.plan.steps)
+    }
+
     /// The number of each step.
     pub fn numbers(&self) -> impl Iterator<Item = StepNumber> {
         let steps = (1..).zip(&self.plan.steps);
@@ -219,7 +278,7 @@ impl Lab {
             );
             faults.push(Fault::new(&self.file(), 1, what));
         }
-        for (number, step) in self.numbers().zip(&self.plan.steps) {
+        for (number, step) in self.steps() {
             let mut fault = |what| faults.push(self.fault(&step.number, what));
             if *step.number.get_ref() != number.to_string() {
                 fault(format!("this is step {number}, as steps are counted"));

@@ -1,14 +1,36 @@
-//! The course and the kit that students get, both made from one source. In reading order:
+//! `cargo lab`, a student's companion at the terminal. In reading order:
 //!
+//! - [`cli`]: the verbs;
 //! - [`course`]: the labs with their steps and checks, as `labs/*/lab.toml` has them;
-//! - [`marks`]: the places in the finished programs that students fill in;
-//! - [`agreement`]: marks, handouts, `lab.toml` and checks say the same;
-//! - [`release`]: the students' kit;
-//! - [`project`], [`fault`]: its files, and what is wrong in one of them.
+//! - [`marks`], [`places`]: what students fill in, and how they were given it;
+//! - [`build`]: the programs and the checks, of which any may not compile;
+//! - [`jobs`]: the checks that are to be run;
+//! - [`process`]: one in a process of its own, with an end;
+//! - [`check`]: many of them side by side; [`story`]: what a failed one tells;
+//! - [`report`]: what came of them; [`progress`]: what is remembered of it;
+//! - [`status`], [`watch`], [`hint`], [`explain`], [`doctor`], [`reset`]: a verb each;
+//! - [`handout`], [`project`], [`mounts`], [`fault`], [`screen`], [`line`]: what the others need.
 
-pub mod agreement;
+pub mod build;
+pub mod check;
+pub mod cli;
 pub mod course;
+pub mod doctor;
+pub mod explain;
 pub mod fault;
+pub mod handout;
+pub mod hint;
+pub mod jobs;
+pub mod line;
 pub mod marks;
+pub mod mounts;
+pub mod places;
+pub mod process;
+pub mod progress;
 pub mod project;
-pub mod release;
+pub mod report;
+pub mod reset;
+pub mod screen;
+pub mod status;
+pub mod story;
+pub mod watch;

@@ -38,6 +38,14 @@ pub struct Place<'a> {
     starter: Vec<String>,
 }
 
+impl Place<'_> {
+    /// The lines between its marks: the solution, what a kit has instead, or what a student
+    /// has written.
+    pub fn content(&self) -> String {
+        self.solution.concat()
+    }
+}
+
 enum Piece<'a> {
     Line(&'a str),
     Place(Place<'a>),
@@ -118,17 +126,26 @@ impl<'a> Marked<'a> {
 
     /// The file as students get it, with the solutions of those steps.
     pub fn with_solutions(&self, is_solved: impl Fn(StepNumber) -> bool) -> String {
+        self.with(
+            |place| {
+                if is_solved(place.step) { place.content() } else { place.starter.concat() }
+            },
+        )
+    }
+
+    /// The file with other lines between the marks of a step.
+    pub fn with_content(&self, step: StepNumber, content: &str) -> String {
+        self.with(|place| if place.step == step { content.to_owned() } else { place.content() })
+    }
+
+    fn with(&self, content: impl Fn(&Place<'a>) -> String) -> String {
         let mut text = String::new();
         for piece in &self.pieces {
             match piece {
                 Piece::Line(line) => text.push_str(line),
                 Piece::Place(place) => {
                     text.push_str(place.start);
-                    if is_solved(place.step) {
-                        text.extend(place.solution.iter().copied());
-                    } else {
-                        text.extend(place.starter.iter().map(String::as_str));
-                    }
+                    text.push_str(&content(place));
                     text.push_str(place.end);
                 }
             }

@@ -1,0 +1,300 @@
+//! Marks, handouts, `lab.toml` and checks say the same, each of the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use toml_edit::DocumentMut;
+
+use lab::course::{Check, Course, Lab, POINTS, StepNumber};
+use lab::fault::{Fault, Faults};
+use lab::marks::Marked;
+use lab::project::{SOURCES, read, sources};
+
+/// Books with a table of the labs.
+const BOOKS: &[&str] = &["GUIDE.md", "INSTRUCTORS.md"];
+
+/// Where the checks' files have their names.
+const MANIFEST: &str = "tests/Cargo.toml";
+
+/// For no step more than three files have to be open, and the handout is one of them.
+const MOST_FILES: usize = 2;
+
+/// The place of a step's mark.
+struct Mark {
+    file: PathBuf,
+    line: usize,
+}
+
+/// Compares them all.
+///
+/// # Errors
+/// [`Faults`], or a file that cannot be read.
+pub fn check(course: &Course) -> Result<()> {
+    let mut faults = Vec::new();
+    let marks = marks(course, &mut faults)?;
+    for (number, mark) in &marks {
+        let lab = course.lab(number.lab);
+        if !lab.is_some_and(|lab| lab.numbers().any(|its| its == *number)) {
+            let what = format!("step {number} is in no lab.toml");
+            faults.push(Fault::new(&mark.file, mark.line, what));
+        }
+    }
+    let tests = tests_in(&read(&course.root, Path::new(MANIFEST))?);
+    for lab in &course.labs {
+        compare_steps(course, lab, &marks, &mut faults)?;
+        find_programs(course, lab, &mut faults);
+        compare_checks(course, lab, &tests, &mut faults)?;
+    }
+    for book in BOOKS.iter().map(Path::new) {
+        if course.root.join(book).exists() {
+            compare_plan(course, book, &mut faults)?;
+        }
+    }
+    Ok(Faults::none_in(faults)?)
+}
+
+/// The minutes and points of each lab where a book has a table of them.
+fn compare_plan(course: &Course, book: &Path, faults: &mut Vec<Fault>) -> Result<()> {
+    let rows: Vec<_> = course
+        .labs
+        .iter()
+        .map(|lab| {
+            let link = format!("]({})", lab.handout().display());
+            (link, lab.minutes(), lab.points())
+        })
+        .collect();
+    let all = rows.iter().map(|(_, minutes, _)| minutes).sum();
+    let text = read(&course.root, book)?;
+    let table = || text.lines().zip(1..).filter(|(line, _)| line.starts_with('|'));
+    for (link, ..) in &rows {
+        if !table().any(|(line, _)| line.contains(link)) {
+            let what = format!("no row of a table has a link {}", &link[1..]);
+            faults.push(Fault::new(book, 1, what));
+        }
+    }
+    let sum = ("| all |".to_owned(), all, POINTS);
+    for (line, index) in table() {
+        let row = rows.iter().chain([&sum]).find(|(sign, ..)| line.contains(sign));
+        let Some((_, minutes, points)) = row else { continue };
+        let end = format!("| {minutes} | {points} |");
+        if !line.ends_with(&end) {
+            faults.push(Fault::new(book, index, format!("this row does not end with {end}")));
+        }
+    }
+    Ok(())
+}
+
+/// The marks of all programs, each step's once.
+fn marks(course: &Course, faults: &mut Vec<Fault>) -> Result<BTreeMap<StepNumber, Mark>> {
+    let mut marks: BTreeMap<StepNumber, Mark> = BTreeMap::new();
+    for (file, text) in sources(&course.root)? {
+        match Marked::read(&file, &text) {
+            Ok(marked) => {
+                for place in marked.places() {
+                    let mark = Mark { file: file.clone(), line: place.line };
+                    if let Some(other) = marks.insert(place.step, mark) {
+                        let other = format!("{}:{}", other.file.display(), other.line);
+                        let what = format!("step {} is marked in {other} too", place.step);
+                        faults.push(Fault::new(&file, place.line, what));
+                    }
+                }
+            }
+            Err(wrong) => faults.extend(wrong),
+        }
+    }
+    Ok(marks)
+}
+
+/// The steps of a lab: in `lab.toml`, in the handout, in a program.
+fn compare_steps(
+    course: &Course,
+    lab: &Lab,
+    marks: &BTreeMap<StepNumber, Mark>,
+    faults: &mut Vec<Fault>,
+) -> Result<()> {
+    let handout = Handout::read(course, lab)?;
+    let whole =
+        format!("Time: about {} minutes. Points: {} of 100.", lab.minutes(), lab.points());
+    if !handout.text.lines().any(|line| line == whole) {
+        faults.push(Fault::new(&handout.file, 1, format!("no line says \"{whole}\"")));
+    }
+    for section in &handout.sections {
+        if !lab.numbers().any(|number| number == section.number) {
+            let what = format!("step {} is not in {}", section.number, lab.file().display());
+            faults.push(Fault::new(&handout.file, section.line, what));
+        }
+    }
+    for (number, step) in lab.steps() {
+        let Some(mark) = marks.get(&number) else {
+            faults.push(
+                lab.fault(&step.number, format!("no program has marks of step {number}")),
+            );
+            continue;
+        };
+        let Some(section) = handout.sections.iter().find(|its| its.number == number) else {
+            let shown = handout.file.display();
+            let what = format!("step {number} has no heading in {shown}");
+            faults.push(Fault::new(&mark.file, mark.line, what));
+            continue;
+        };
+        let mut fault =
+            |what: String| faults.push(Fault::new(&handout.file, section.line, what));
+        let (minutes, points) = (step.minutes, step.points());
+        let plural = if points == 1 { "" } else { "s" };
+        let summary = format!(
+            "](../../{}) · {minutes} minutes · {points} point{plural}",
+            mark.file.display()
+        );
+        if !section.lines.iter().any(|line| line.starts_with('[') && line.ends_with(&summary)) {
+            fault(format!("no line of step {number} is like \"[`name`{summary}\""));
+        }
+        let row = format!("| {number} | {points} |");
+        if !handout.text.lines().any(|line| line.starts_with(&row)) {
+            fault(format!("no row of its table of points begins with {row}"));
+        }
+        let command = format!("cargo lab check {number}");
+        if !section.lines.contains(&command) {
+            fault(format!("no line of step {number} is \"{command}\""));
+        }
+        let files = section.files();
+        if files.len() > MOST_FILES {
+            let files: Vec<_> = files.into_iter().collect();
+            fault(format!("step {number} sends its reader to {}", files.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+/// The programs of a lab are there.
+fn find_programs(course: &Course, lab: &Lab, faults: &mut Vec<Fault>) {
+    for name in &lab.plan.programs {
+        let place = Path::new(SOURCES).join("bin").join(name);
+        let file = place.with_extension("rs");
+        if !course.root.join(&place).is_dir() && !course.root.join(&file).is_file() {
+            let what = format!("there is no {}, nor a folder of that name", file.display());
+            faults.push(Fault::new(&lab.file(), 1, what));
+        }
+    }
+}
+
+/// The checks of a lab: in `lab.toml` and in their file, which is one of the `tests` that
+/// cargo knows.
+fn compare_checks(
+    course: &Course,
+    lab: &Lab,
+    tests: &BTreeSet<String>,
+    faults: &mut Vec<Fault>,
+) -> Result<()> {
+    let file = lab.checks();
+    if !tests.contains(&lab.plan.test) {
+        let what = format!("{MANIFEST} has no [[test]] of the name {}", lab.plan.test);
+        faults.push(Fault::new(&lab.file(), 1, what));
+    }
+    let there = checks_in(&read(&course.root, &file)?);
+    let counted = lab.plan.steps.iter().flat_map(|step| &step.checks);
+    let listed: Vec<_> =
+        lab.plan.given.iter().chain(counted.map(|Check { name, .. }| name)).collect();
+    for (index, name) in listed.iter().enumerate() {
+        let shown = name.get_ref();
+        if !there.iter().any(|(_, its)| its == shown) {
+            let what = format!("{} has no check {shown}", file.display());
+            faults.push(lab.fault(name, what));
+        }
+        if listed[..index].iter().any(|before| before.get_ref() == shown) {
+            faults.push(lab.fault(name, format!("{shown} stands here twice")));
+        }
+    }
+    for (line, name) in there {
+        if !listed.iter().any(|listed| *listed.get_ref() == name) {
+            let what = format!("{name} is not in {}", lab.file().display());
+            faults.push(Fault::new(&file, line, what));
+        }
+    }
+    Ok(())
+}
+
+/// A lab's handout, cut at the headings of its steps.
+struct Handout {
+    file: PathBuf,
+    text: String,
+    sections: Vec<Section>,
+}
+
+/// What a handout says of a step.
+struct Section {
+    number: StepNumber,
+    line: usize,
+    lines: Vec<String>,
+}
+
+impl Handout {
+    fn read(course: &Course, lab: &Lab) -> Result<Self> {
+        let file = lab.handout();
+        let text = read(&course.root, &file)?;
+        let (mut sections, mut in_code): (Vec<Section>, _) = (Vec::new(), false);
+        let mut within = false;
+        for (line, index) in text.lines().zip(1..) {
+            in_code ^= line.starts_with("```");
+            if line.starts_with('#') && !in_code {
+                let title = line.trim_start_matches('#').trim();
+                let first = title.split(' ').next().unwrap_or_default();
+                let number = first.parse().ok();
+                sections.extend(number.map(|number| Section {
+                    number,
+                    line: index,
+                    lines: Vec::new(),
+                }));
+                within = number.is_some();
+            } else if let Some(section) = sections.last_mut().filter(|_| within) {
+                section.lines.push(line.to_owned());
+            }
+        }
+        Ok(Self { file, text, sections })
+    }
+}
+
+impl Section {
+    /// The source files that it links to.
+    fn files(&self) -> BTreeSet<&str> {
+        let links = self.lines.iter().flat_map(|line| line.split("](").skip(1));
+        let targets = links.filter_map(|link| link.split([')', '#']).next());
+        let targets = targets.filter_map(|target| target.strip_prefix("../../"));
+        targets.filter(|target| Path::new(target).starts_with(SOURCES)).collect()
+    }
+}
+
+/// The names of the tests that a manifest has.
+fn tests_in(manifest: &str) -> BTreeSet<String> {
+    let manifest = manifest.parse::<DocumentMut>().unwrap_or_default();
+    let tests = manifest.get("test").and_then(|tests| tests.as_array_of_tables());
+    let names = tests.into_iter().flatten().filter_map(|test| test.get("name"));
+    names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+/// The names of the functions that are `#[test]`, each with its line.
+fn checks_in(text: &str) -> Vec<(usize, String)> {
+    let (mut checks, mut is_test) = (Vec::new(), false);
+    for (line, index) in text.lines().zip(1..) {
+        let line = line.trim();
+        if line == "#[test]" {
+            is_test = true;
+        } else if let Some(rest) = line.strip_prefix("fn ").filter(|_| is_test) {
+            let name = rest.split('(').next().unwrap_or_default();
+            checks.push((index, name.to_owned()));
+            is_test = false;
+        }
+    }
+    checks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_is_a_function_below_its_attribute() {
+        let text = "#[test]\n#[ignore = \"long\"]\nfn one() {\n}\nfn helper() {}\n#[test]\nfn two() {}\n";
+        assert_eq!(checks_in(text), [(3, "one".to_owned()), (7, "two".to_owned())]);
+    }
+}

@@ -1,0 +1,251 @@
+//! Running checks, many side by side, each in a process of its own.
+
+use std::collections::VecDeque;
+use std::env;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use crate::build::{Built, Program, build};
+use crate::course::Course;
+use crate::jobs::{Job, needs};
+use crate::line::Line;
+use crate::process::{Ended, Stop, run};
+use crate::progress::Progress;
+use crate::screen;
+use crate::story::{FAILED, Story};
+
+/// Most of a check's time is spent waiting, so there may be more of them than cores.
+pub const AT_ONCE: u8 = 12;
+
+/// A check that takes longer is ended, in seconds. On an idle machine none takes 10.
+pub const TIME_LIMIT: u32 = 60;
+
+/// What has come of a check.
+pub struct Verdict<'a> {
+    /// The check.
+    pub job: Job<'a>,
+    /// Whether it passes, and if not, why.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Whether a check passes, and if not, why.
+pub enum Outcome {
+    /// It passes.
+    Passed,
+    /// It fails, and tells why.
+    Failed(Story),
+    /// It was not tried, as something else has to be mended first: what.
+    Skipped(String),
+}
+
+/// How checks are run.
+pub struct Manner<'a> {
+    /// How many at once.
+    pub at_once: usize,
+    /// After so many seconds a check is ended.
+    pub time_limit: u32,
+    /// Ends them all.
+    pub stop: &'a Stop,
+}
+
+impl<'a> Verdict<'a> {
+    /// Whether the check passes.
+    pub fn passes(&self) -> bool {
+        matches!(self.outcome, Outcome::Passed)
+    }
+
+    /// Its story, if it has failed.
+    pub fn story(&self) -> Option<&Story> {
+        match &self.outcome {
+            Outcome::Failed(story) => Some(story),
+            Outcome::Passed | Outcome::Skipped(_) => None,
+        }
+    }
+
+    fn of(job: Job<'a>, ended: &Ended, time_limit: u32) -> Self {
+        let outcome = if ended.status.success() && says_passed(&ended.stdout) {
+            Outcome::Passed
+        } else {
+            match Story::read(&ended.stderr) {
+                Some(story) if story.is_skipped => {
+                    Outcome::Skipped(story.fact("skipped").unwrap_or_default().to_owned())
+                }
+                Some(story) => Outcome::Failed(story),
+                None => Outcome::Failed(untold(job, ended, time_limit)),
+            }
+        };
+        Self { job, outcome, took: ended.took }
+    }
+}
+
+/// libtest ends with success also if there is no test of that name.
+fn says_passed(stdout: &str) -> bool {
+    stdout.lines().any(|line| line.starts_with("test result: ok. 1 passed;"))
+}
+
+/// The story of a check that could not tell one.
+fn untold(job: Job<'_>, ended: &Ended, time_limit: u32) -> Story {
+    let headline = format!("{FAILED}lab {} · {}", job.lab.number, job.name);
+    let killed = ended.status.signal().is_some();
+    let told = if killed && ended.took >= Duration::from_secs(u64::from(time_limit)) {
+        format!(
+            "  happened        it had not come to an end after {time_limit} s, so it was ended, \
+             with all that it had started\n  \
+             likely cause    a program takes much longer than it should, or never ends"
+        )
+    } else if ended.status.success() {
+        format!(
+            "  happened        {} has no check of that name\n  \
+             likely cause    the files of the checks were changed",
+            job.lab.checks().display()
+        )
+    } else {
+        let words: Vec<&str> = ended.stderr.lines().rev().take(10).collect();
+        let words: Vec<&str> = words.into_iter().rev().collect();
+        format!(
+            "  happened        the check itself ended: {}\n                  {}",
+            ended.status,
+            words.join("\n                  ")
+        )
+    };
+    let text = format!("{headline}\n{told}");
+    Story::read(&text).unwrap_or_default()
+}
+
+/// Builds what these checks need, runs them, and remembers what came of them.
+///
+/// # Errors
+/// The checks cannot be built or started, or were stopped.
+pub fn build_and_check<'a>(
+    course: &Course,
+    queue: &[Job<'a>],
+    manner: &Manner<'_>,
+    line: &Line,
+    mut tell: impl FnMut(&Verdict<'_>),
+) -> Result<(Built, Vec<Verdict<'a>>)> {
+    let began = SystemTime::now();
+    let (mut programs, checks) = needs(queue);
+    if env::var_os("LAB_PROGRAMS").is_some_and(|folder| !folder.is_empty()) {
+        // The checks start other ones.
+        programs.clear();
+    }
+    let building = line.clone();
+    line.say("building");
+    let built = build(
+        &course.root,
+        &programs,
+        &checks,
+        colored::control::SHOULD_COLORIZE.should_colorize(),
+        manner.stop,
+        move |what| building.say(&format!("building: {what}")),
+    )?;
+    let (mut done, mut failed) = (0, 0);
+    let count = |verdict: &Verdict<'_>| {
+        tell(verdict);
+        done += 1;
+        failed += usize::from(!verdict.passes());
+        let fail = if failed == 0 { String::new() } else { format!(", {failed} do not pass") };
+        line.say(&format!("checking: {done} of {}{fail}", queue.len()));
+    };
+    line.say(&format!("checking: 0 of {}", queue.len()));
+    let mut verdicts = run_all(course, queue, &built, manner, count)?;
+    ensure!(verdicts.len() == queue.len(), "some checks were not run");
+    // In the order of the course, not that in which they ended.
+    let place = |job: &Job<'_>| job.lab.jobs().position(|its| its.is(job));
+    verdicts.sort_by_key(|verdict| (verdict.job.lab.number, place(&verdict.job)));
+    Progress::change(&course.root, |progress| progress.take(&verdicts, began))?;
+    Ok((built, verdicts))
+}
+
+/// Runs checks, in this order as far as they begin; each verdict is told as soon as it is
+/// there.
+///
+/// # Errors
+/// A check cannot be started, or all were stopped.
+fn run_all<'a>(
+    course: &Course,
+    jobs: &[Job<'a>],
+    built: &Built,
+    manner: &Manner<'_>,
+    mut tell: impl FnMut(&Verdict<'a>),
+) -> Result<Vec<Verdict<'a>>> {
+    let run_folder = run_folder(built)?;
+    let queue: Mutex<VecDeque<Job<'a>>> = Mutex::new(jobs.iter().copied().collect());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let mut verdicts = Vec::new();
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        for _ in 0..manner.at_once.clamp(1, jobs.len().max(1)) {
+            let (sender, run_folder) = (sender.clone(), run_folder.path());
+            let work = move || {
+                while let Some(job) = next() {
+                    let verdict = check_one(course, job, built, manner, run_folder);
+                    if sender.send(verdict).is_err() {
+                        break;
+                    }
+                }
+            };
+            thread::Builder::new()
+                .spawn_scoped(scope, work)
+                .context("cannot start a thread")?;
+        }
+        drop(sender);
+        for verdict in receiver {
+            // The first that cannot be run ends it all; the others are ended as well.
+            let verdict = verdict.inspect_err(|_| manner.stop.stop())?;
+            tell(&verdict);
+            verdicts.push(verdict);
+        }
+        anyhow::Ok(())
+    })?;
+    ensure!(!manner.stop.is_set(), "stopped");
+    Ok(verdicts)
+}
+
+fn check_one<'a>(
+    course: &Course,
+    job: Job<'a>,
+    built: &Built,
+    manner: &Manner<'_>,
+    run_folder: &Path,
+) -> Result<Verdict<'a>> {
+    let executable =
+        built.checks.get(&job.lab.plan.test).context("the checks are not built")?;
+    let mut keeper = Command::new(&built.keeper);
+    keeper.arg(std::process::id().to_string()).arg(manner.time_limit.to_string());
+    keeper.arg(executable).args([job.name, "--exact", "--nocapture", "--test-threads=1"]);
+    // As cargo does it.
+    keeper.current_dir(course.root.join("tests"));
+    keeper.env("LAB_RUN", run_folder).env("LAB_COLUMNS", screen::columns().to_string());
+    let limit = Duration::from_secs(u64::from(manner.time_limit));
+    let ended = run(&mut keeper, limit, manner.stop)
+        .with_context(|| format!("cannot run the check {}", job.name))?;
+    Ok(Verdict::of(job, &ended, manner.time_limit))
+}
+
+/// What the checks of one run know of each other: the programs that were built for them,
+/// and what came of those checks that others wait for.
+fn run_folder(built: &Built) -> Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("lab-").tempdir()?;
+    let programs = folder.path().join("programs");
+    fs::create_dir(&programs)?;
+    fs::create_dir(folder.path().join("first"))?;
+    for (name, program) in &built.programs {
+        match program {
+            Program::Compiled { executable, .. } => symlink(executable, programs.join(name))?,
+            Program::Broken(_) => fs::write(programs.join(format!("{name}.broken")), "")?,
+        }
+    }
+    Ok(folder)
+}

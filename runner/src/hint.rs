@@ -1,0 +1,42 @@
+//! `cargo lab hint STEP`: three hints, each clearer than the one before, one at a time.
+
+use anyhow::{Context, Result};
+use colored::Colorize;
+
+use crate::course::{Course, StepNumber};
+use crate::handout::Titles;
+use crate::progress::Progress;
+use crate::screen::{self, spread, wrap};
+
+/// The next hint of a step, for the screen; after the last one all of them.
+///
+/// # Errors
+/// There is no such step, or what was given cannot be remembered.
+pub fn hint(course: &Course, number: StepNumber) -> Result<String> {
+    let (lab, step) =
+        course.step(number).with_context(|| format!("there is no step {number}"))?;
+    let titles = Titles::read(&course.root, lab)?;
+    let before = Progress::read(&course.root).hints(number).min(step.hints.len());
+    let all_given = before == step.hints.len();
+    if !all_given {
+        Progress::change(&course.root, |progress| progress.give_hint(number))?;
+    }
+    let columns = screen::columns();
+    let mut shown = String::new();
+    let given = if all_given { 0..before } else { before..before + 1 };
+    for (index, hint) in
+        step.hints.iter().enumerate().filter(|(index, _)| given.contains(index))
+    {
+        let left = format!("step {number} · {}", titles.step(number));
+        let right = format!("hint {} of {}", index + 1, step.hints.len());
+        shown.push_str(&format!("{}\n\n", spread(&left, &right, columns).bold()));
+        shown.push_str(&format!("  {}\n\n", wrap(hint.trim(), columns, 2)));
+    }
+    let further = if all_given || before + 1 == step.hints.len() {
+        format!("That was the last one. The handout tells the rest: {}", titles.place(number))
+    } else {
+        format!("Try again with that; `cargo lab hint {number}` then gives the next one.")
+    };
+    shown.push_str(&format!("{}\n", wrap(&further, columns, 0).dimmed()));
+    Ok(shown)
+}

@@ -1,0 +1,125 @@
+//! The places that students fill in: where they are, and how they were given.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::course::StepNumber;
+use crate::fault::Fault;
+use crate::marks::Marked;
+use crate::project;
+
+/// In a kit: the programs as they were given, below the same names.
+pub const GIVEN: &str = "runner/starter";
+
+/// In a kit: the steps that were given with their solutions, one in each line.
+pub const SOLVED: &str = "runner/starter/solved.txt";
+
+/// All places of a project.
+pub struct Places {
+    found: BTreeMap<StepNumber, Found>,
+    given: Option<BTreeMap<StepNumber, Given>>,
+    solved: BTreeSet<StepNumber>,
+    /// What is wrong with marks, so that places cannot be found.
+    pub faults: Vec<Fault>,
+}
+
+/// Where a place is, and what stands in it.
+pub struct Found {
+    /// Its file, relative to the project's folder.
+    pub file: PathBuf,
+    /// The line of its first mark, counted from 1.
+    pub line: usize,
+    /// What is to be done there, in a few words.
+    pub what: String,
+    /// The lines between its marks.
+    pub content: String,
+}
+
+/// What stood in a place when the kit was given.
+pub struct Given {
+    /// Its file, relative to the project's folder.
+    pub file: PathBuf,
+    /// The lines between its marks.
+    pub content: String,
+}
+
+impl Places {
+    /// Finds them.
+    ///
+    /// # Errors
+    /// A program cannot be read.
+    pub fn read(root: &Path) -> Result<Self> {
+        let (mut found, mut faults) = (BTreeMap::new(), Vec::new());
+        for (file, text) in project::sources(root)? {
+            match Marked::read(&file, &text) {
+                Ok(marked) => found.extend(marked.places().map(|place| {
+                    let file = file.clone();
+                    let (what, content) = (place.what.to_owned(), place.content());
+                    (place.step, Found { file, line: place.line, what, content })
+                })),
+                Err(wrong) => faults.extend(wrong),
+            }
+        }
+        let solved = fs::read_to_string(root.join(SOLVED)).unwrap_or_default();
+        let solved = solved.lines().filter_map(|line| line.parse().ok()).collect();
+        Ok(Self { found, given: given(root)?, solved, faults })
+    }
+
+    /// Where a step's place is, unless its marks are gone.
+    pub fn found(&self, step: StepNumber) -> Option<&Found> {
+        self.found.get(&step)
+    }
+
+    /// How a step's place was given; `None` if this is no kit.
+    pub fn given(&self, step: StepNumber) -> Option<&Given> {
+        self.given.as_ref()?.get(&step)
+    }
+
+    /// Whether this is a kit, which keeps what was given.
+    pub fn is_kit(&self) -> bool {
+        self.given.is_some()
+    }
+
+    fn is_untouched(&self, step: StepNumber) -> bool {
+        match (self.found(step), self.given(step)) {
+            (Some(found), Some(given)) => found.content == given.content,
+            _ => false,
+        }
+    }
+
+    /// Whether a step was given with its solution, and that still stands there.
+    pub fn is_solved(&self, step: StepNumber) -> bool {
+        self.solved.contains(&step) && self.is_untouched(step)
+    }
+
+    /// Whether a step is as it was given, and still to be done.
+    pub fn is_to_do(&self, step: StepNumber) -> bool {
+        !self.solved.contains(&step) && self.is_untouched(step)
+    }
+
+    /// The steps whose places are in a file.
+    pub fn steps_in(&self, file: &Path) -> impl Iterator<Item = StepNumber> {
+        let here = self.found.iter().filter(move |(_, found)| found.file == file);
+        here.map(|(step, _)| *step)
+    }
+}
+
+fn given(root: &Path) -> Result<Option<BTreeMap<StepNumber, Given>>> {
+    let kept = root.join(GIVEN);
+    if !kept.is_dir() {
+        return Ok(None);
+    }
+    let mut given = BTreeMap::new();
+    for (file, text) in project::sources(&kept)? {
+        let Ok(marked) = Marked::read(&file, &text) else { continue };
+        given.extend(
+            marked.places().map(|place| {
+                (place.step, Given { file: file.clone(), content: place.content() })
+            }),
+        );
+    }
+    Ok(Some(given))
+}

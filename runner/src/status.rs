@@ -1,0 +1,161 @@
+//! `cargo lab`: the labs, how far each is done, and what comes next.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::Result;
+use colored::Colorize;
+
+use crate::course::{Course, Lab, POINTS, StepNumber};
+use crate::handout::Titles;
+use crate::places::Places;
+use crate::progress::Progress;
+use crate::project::{self, SOURCES};
+use crate::screen::{self, count, cut, spread, wrap};
+
+/// All labs.
+///
+/// # Errors
+/// A handout or a program cannot be read.
+pub fn status(course: &Course) -> Result<String> {
+    let columns = screen::columns();
+    let progress = Progress::read(&course.root);
+    let places = Places::read(&course.root)?;
+    let all: u32 = course.labs.iter().map(|lab| progress.points(lab)).sum();
+    let mut shown = String::new();
+    let line = spread("Socket lab", &format!("{all} of {POINTS} points"), columns);
+    let _ = writeln!(shown, "{}\n", line.bold());
+    let most_steps = course.labs.iter().map(|lab| lab.plan.steps.len()).max().unwrap_or(0);
+    for lab in &course.labs {
+        let titles = Titles::read(&course.root, lab)?;
+        let _ =
+            writeln!(shown, "{}", row(lab, &titles, &progress, &places, most_steps, columns));
+    }
+    let _ = writeln!(shown, "\n{}", legend(course, &progress, columns));
+    for fault in &places.faults {
+        let text = format!("! {fault}; `git diff` shows what was changed");
+        let _ = writeln!(shown, "{}", wrap(&text, columns, 2));
+    }
+    let _ = write!(shown, "\n{}", next(course, &progress, &places, &[])?);
+    Ok(shown)
+}
+
+fn row(
+    lab: &Lab,
+    titles: &Titles,
+    progress: &Progress,
+    places: &Places,
+    most_steps: usize,
+    columns: usize,
+) -> String {
+    let steps = lab.numbers().map(|step| match step {
+        step if is_done(lab, step, progress, places) => "■".green().to_string(),
+        step if places.is_to_do(step) => "·".to_owned(),
+        _ => "□".to_owned(),
+    });
+    let steps: String = steps.collect();
+    let missing = most_steps - lab.plan.steps.len();
+    let right = format!(
+        "{steps}{:missing$}  {:>2}/{:<2} points",
+        "",
+        progress.points(lab),
+        lab.points()
+    );
+    let room = columns.saturating_sub(console::measure_text_width(&right) + 6);
+    spread(&format!("  {}  {}", lab.number, cut(&titles.lab, room)), &right, columns)
+}
+
+fn legend(course: &Course, progress: &Progress, columns: usize) -> String {
+    let signs = "A sign for each step: ■ its checks pass, □ begun, · as it was given.";
+    let last = course.labs.iter().filter_map(|lab| progress.checked_at(lab)).max();
+    let when = match last {
+        None => "Nothing has been checked yet: cargo lab check".to_owned(),
+        Some(last) if changed(&course.root).is_some_and(|changed| changed > last) => format!(
+            "Last checked {} ago, and programs have changed since: cargo lab check",
+            age(last)
+        ),
+        Some(last) => format!("Last checked {} ago.", age(last)),
+    };
+    format!("{}\n{}", wrap(signs, columns, 0).dimmed(), wrap(&when, columns, 0))
+}
+
+/// When a program was changed last.
+fn changed(root: &Path) -> Option<SystemTime> {
+    let files = project::files_below(root, Path::new(SOURCES)).ok()?;
+    let times =
+        files.iter().filter_map(|file| fs::metadata(root.join(file)).ok()?.modified().ok());
+    times.max()
+}
+
+fn age(then: SystemTime) -> String {
+    let minutes = then.elapsed().unwrap_or_default().as_secs() / 60;
+    match minutes {
+        0 => "less than a minute".to_owned(),
+        1..60 => count(minutes, "minute"),
+        60..1440 => count(minutes / 60, "hour"),
+        _ => count(minutes / 1440, "day"),
+    }
+}
+
+/// The first step that is not done: of those `near` one that has failed, else one of their
+/// labs, else any.
+pub fn next_step(
+    course: &Course,
+    progress: &Progress,
+    places: &Places,
+    near: &[StepNumber],
+) -> Option<StepNumber> {
+    let steps = course.labs.iter().flat_map(|lab| lab.numbers().map(move |step| (lab, step)));
+    let open = steps.filter(|(lab, step)| !is_done(lab, *step, progress, places));
+    let distance = |(lab, step): &(&Lab, StepNumber)| {
+        if near.contains(step) && progress.has_failed(lab, *step) {
+            0
+        } else {
+            1 + u8::from(!near.iter().any(|near| near.lab == lab.number))
+        }
+    };
+    open.min_by_key(distance).map(|(_, step)| step)
+}
+
+/// Whether a step's checks have passed, or it was given solved and nothing says otherwise.
+fn is_done(lab: &Lab, step: StepNumber, progress: &Progress, places: &Places) -> bool {
+    progress.is_done(lab, step) || places.is_solved(step) && !progress.has_failed(lab, step)
+}
+
+/// What to do next: the step, its handout, its place, its check, its hints.
+///
+/// # Errors
+/// A handout cannot be read.
+pub fn next(
+    course: &Course,
+    progress: &Progress,
+    places: &Places,
+    near: &[StepNumber],
+) -> Result<String> {
+    let found = next_step(course, progress, places, near);
+    let Some((number, (lab, step))) =
+        found.and_then(|number| Some((number, course.step(number)?)))
+    else {
+        return Ok("All steps are done.\n".to_owned());
+    };
+    let titles = Titles::read(&course.root, lab)?;
+    let title = format!("next: {number} {}", titles.step(number));
+    let about = format!(
+        " · about {} · {}",
+        count(step.minutes, "minute"),
+        count(step.points(), "point")
+    );
+    let mut shown = format!("{}{about}\n", title.bold());
+    let mut line = |label: &str, text: &str| {
+        let _ = writeln!(shown, "  {} {text}", format!("{label:<7}").dimmed());
+    };
+    line("read", &titles.place(number));
+    if let Some(place) = places.found(number) {
+        line("write", &format!("{}:{}", place.file.display(), place.line));
+    }
+    line("check", &format!("cargo lab check {number}"));
+    line("stuck?", &format!("cargo lab hint {number}"));
+    Ok(shown)
+}
