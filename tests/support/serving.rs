@@ -17,7 +17,7 @@ use crate::program::Server;
 use crate::site::{HELLO, NOT_FOUND_PAGE, SECRET, Site};
 use crate::story::{Promise, Seen};
 use crate::tcp::Peer;
-use crate::{PATIENCE, bytes, handout, promise, seed};
+use crate::{A_MOMENT, PATIENCE, bytes, handout, promise, seed};
 
 /// A web server under test.
 pub struct WebServer {
@@ -753,6 +753,8 @@ impl WebServer {
         let server = self.serve(&site, &[self.head_timeout, "60"]);
         let promise = manners::stops_in_good_order(&self.program, signal);
         let mut idle = server.connect(&promise);
+        // Meanwhile it is accepted; before, no server would know of it.
+        idle.expect_still_open(A_MOMENT, &promise);
         server.running.signal(signal);
         // The 5 s are for an answer under way, and there is none.
         let Some(end) = server.running.ended_within(Duration::from_secs(4)) else {
