@@ -73,6 +73,16 @@ impl<'a> Verdict<'a> {
         }
     }
 
+    /// The check that has to pass before this one can be tried.
+    pub fn waits_for(&self) -> Option<&str> {
+        match &self.outcome {
+            Outcome::Skipped(reason) => {
+                reason.split_once(" has to pass first").map(|(check, _)| check)
+            }
+            Outcome::Passed | Outcome::Failed(_) => None,
+        }
+    }
+
     fn of(job: Job<'a>, ended: &Ended, time_limit: u32) -> Self {
         let outcome = if ended.status.success() && says_passed(&ended.stdout) {
             Outcome::Passed
@@ -159,13 +169,30 @@ pub fn build_and_check<'a>(
         line.say(&format!("checking: {done} of {}{fail}", queue.len()));
     };
     line.say(&format!("checking: 0 of {}", queue.len()));
-    let mut verdicts = run_all(course, queue, &built, manner, count)?;
+    let run_folder = run_folder(&built)?;
+    let mut verdicts = run_all(course, queue, &built, manner, run_folder.path(), count)?;
     ensure!(verdicts.len() == queue.len(), "some checks were not run");
+    // What others wait for is told too, even if nobody has asked for it.
+    let awaited = awaited(&verdicts);
+    verdicts.extend(run_all(course, &awaited, &built, manner, run_folder.path(), |_| ())?);
     // In the order of the course, not that in which they ended.
     let place = |job: &Job<'_>| job.lab.jobs().position(|its| its.is(job));
     verdicts.sort_by_key(|verdict| (verdict.job.lab.number, place(&verdict.job)));
     Progress::change(&course.root, |progress| progress.take(&verdicts, began))?;
     Ok((built, verdicts))
+}
+
+/// The checks for which others wait, and that were not run.
+fn awaited<'a>(verdicts: &[Verdict<'a>]) -> Vec<Job<'a>> {
+    let mut awaited: Vec<Job<'a>> = Vec::new();
+    for verdict in verdicts {
+        let Some(name) = verdict.waits_for() else { continue };
+        let found = verdict.job.lab.jobs().find(|job| job.name == name);
+        let was_run = |job: &Job<'_>| verdicts.iter().any(|verdict| verdict.job.is(job));
+        let is_listed = |job: &Job<'_>| awaited.iter().any(|awaited| awaited.is(job));
+        awaited.extend(found.filter(|job| !was_run(job) && !is_listed(job)));
+    }
+    awaited
 }
 
 /// Runs checks, in this order as far as they begin; each verdict is told as soon as it is
@@ -178,16 +205,16 @@ fn run_all<'a>(
     jobs: &[Job<'a>],
     built: &Built,
     manner: &Manner<'_>,
+    run_folder: &Path,
     mut tell: impl FnMut(&Verdict<'a>),
 ) -> Result<Vec<Verdict<'a>>> {
-    let run_folder = run_folder(built)?;
     let queue: Mutex<VecDeque<Job<'a>>> = Mutex::new(jobs.iter().copied().collect());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let mut verdicts = Vec::new();
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         for _ in 0..manner.at_once.clamp(1, jobs.len().max(1)) {
-            let (sender, run_folder) = (sender.clone(), run_folder.path());
+            let sender = sender.clone();
             let work = move || {
                 while let Some(job) = next() {
                     let verdict = check_one(course, job, built, manner, run_folder);

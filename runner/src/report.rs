@@ -217,7 +217,7 @@ impl<'a> Report<'a> {
         let checks = format!("{}/{}", passed.count(), of_step.len());
         let points = if of > 0 { format!("{got}/{of}") } else { String::new() };
         let right = format!("{word}  {checks:>6}  {points:>6}");
-        let room = columns.saturating_sub(measure_text_width(&right) + 10);
+        let room = columns.saturating_sub(measure_text_width(&right) + 11);
         let left = format!("  {mark} {number:<4} {}", cut(title, room));
         format!("{}\n", spread(&left, &right, columns).trim_end())
     }
@@ -246,11 +246,11 @@ impl<'a> Report<'a> {
             verdicts.filter(move |verdict| self.state(verdict) == state)
         };
         let mut failed: Vec<_> = in_state(State::Failed).collect();
-        let awaited: Vec<&str> =
-            self.verdicts.iter().filter_map(|verdict| waits_for(&verdict.outcome)).collect();
+        let awaited: Vec<&str> = self.verdicts.iter().filter_map(Verdict::waits_for).collect();
         failed.sort_by_key(|verdict| !awaited.contains(&verdict.job.name));
         if failed.is_empty() && self.asked_for_one() {
-            failed.extend(in_state(State::ToDo).take(1));
+            let untold = in_state(State::ToDo).chain(in_state(State::Waits));
+            failed.extend(untold.filter(|verdict| verdict.story().is_some()).take(1));
         }
         failed
     }
@@ -264,13 +264,20 @@ impl<'a> Report<'a> {
 
     /// Why checks were not tried, once for each reason.
     fn waiting(&self, columns: usize) -> String {
-        let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
-        for verdict in self.verdicts {
-            if let Outcome::Skipped(reason) = &verdict.outcome
-                && !self.is_to_do(verdict)
-            {
-                *reasons.entry(reason).or_default() += 1;
-            }
+        let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
+        let waiting = self
+            .verdicts
+            .iter()
+            .filter(|verdict| self.state(verdict) == State::Waits && !self.is_to_do(verdict));
+        for verdict in waiting {
+            let reason = match &verdict.outcome {
+                Outcome::Skipped(reason) => Some(reason.clone()),
+                Outcome::Failed(story) => {
+                    story.not_yet().map(|step| format!("step {step} is not done yet"))
+                }
+                Outcome::Passed => None,
+            };
+            *reasons.entry(reason.unwrap_or_default()).or_default() += 1;
         }
         let mut shown = String::new();
         for (reason, number) in reasons {
@@ -333,16 +340,6 @@ impl<'a> Report<'a> {
 
 fn points<'v, 'a: 'v>(verdicts: impl IntoIterator<Item = &'v Verdict<'a>>) -> u32 {
     verdicts.into_iter().map(|verdict| u32::from(verdict.job.points)).sum()
-}
-
-/// The check that another waits for.
-fn waits_for(outcome: &Outcome) -> Option<&str> {
-    match outcome {
-        Outcome::Skipped(reason) => {
-            reason.split_once(" has to pass first").map(|(check, _)| check)
-        }
-        Outcome::Passed | Outcome::Failed(_) => None,
-    }
 }
 
 /// The names of further checks that fail.

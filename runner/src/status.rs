@@ -63,7 +63,7 @@ fn row(
         progress.points(lab),
         lab.points()
     );
-    let room = columns.saturating_sub(console::measure_text_width(&right) + 6);
+    let room = columns.saturating_sub(console::measure_text_width(&right) + 7);
     spread(&format!("  {}  {}", lab.number, cut(&titles.lab, room)), &right, columns)
 }
 
@@ -147,7 +147,8 @@ pub fn next(
         count(step.minutes, "minute"),
         count(step.points(), "point")
     );
-    let mut shown = format!("{}{about}\n", title.bold());
+    let title = format!("{}{about}", title.bold());
+    let mut shown = format!("{}\n", wrap(&title, screen::columns(), 2));
     let mut line = |label: &str, text: &str| {
         let _ = writeln!(shown, "  {} {text}", format!("{label:<7}").dimmed());
     };

@@ -137,6 +137,14 @@ fn a_failure_is_told_as_a_story() {
 }
 
 #[test]
+fn what_others_wait_for_is_told_even_if_nobody_has_asked_for_it() {
+    let kit = Kit::solved(&["1.1", "2.1"]);
+    kit.fill_in(SERVER, "1.2", ONCE_IN_UPPERCASE);
+    let check = kit.lab(&["check", "nothing_comes_back_for_nothing"]).ends_with(1);
+    shows(check.stdout, file!["screens/check-awaited.txt"]);
+}
+
+#[test]
 fn labs_steps_and_checks_can_be_asked_for() {
     let kit = Kit::solved(&["1.1", "1.2", "2.1"]);
     for (what, number) in [
