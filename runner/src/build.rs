@@ -11,7 +11,7 @@ use std::thread;
 use anyhow::{Context, Result, bail, ensure};
 use escargot::format::{Message, diagnostic::DiagnosticLevel};
 
-use crate::process::Stop;
+use crate::check::Manner;
 
 /// The executable that owns what a check starts.
 const KEEPER: &str = "keeper";
@@ -49,19 +49,19 @@ pub fn build(
     root: &Path,
     programs: &BTreeSet<&str>,
     checks: &BTreeSet<&str>,
-    in_colour: bool,
-    stop: &Stop,
+    manner: &Manner<'_>,
     working_on: impl Fn(&str) + Send + 'static,
 ) -> Result<Built> {
     // The cargo that has started us, if one has.
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    let format = if in_colour { "json-diagnostic-rendered-ansi" } else { "json" };
-    cargo.args(["build", "--keep-going", "--message-format", format, "--bin", KEEPER]);
+    let format = if manner.in_colour { "json-diagnostic-rendered-ansi" } else { "json" };
+    cargo.args(["build", "--keep-going", "--message-format", format, "--color", "never"]);
+    cargo.args(["--bin", KEEPER]);
     cargo.args(programs.iter().flat_map(|program| ["--bin", program]));
     cargo.args(checks.iter().flat_map(|checks| ["--test", checks]));
     cargo.current_dir(root).stdin(Stdio::null());
     cargo.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = stop.start(&mut cargo).context("cannot run cargo")?;
+    let mut child = manner.stop.start(&mut cargo).context("cannot run cargo")?;
     let said = child
         .stderr
         .take()
@@ -76,15 +76,17 @@ pub fn build(
         }
     }
     let said = said.and_then(Result::ok).and_then(|said| said.join().ok()).unwrap_or_default();
-    stop.wait(&mut child).context("cannot run cargo")?;
-    ensure!(!stop.is_set(), "stopped");
+    manner.stop.wait(&mut child).context("cannot run cargo")?;
+    ensure!(!manner.stop.is_set(), "stopped");
     messages.into_built(programs, checks, &said)
 }
 
 /// cargo's own words: what it works on, and what it complains of.
 fn follow(stderr: impl Read, working_on: impl Fn(&str)) -> String {
     let mut complaints = String::new();
-    for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+    for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+        // The project may be in a folder with any name.
+        let line = String::from_utf8_lossy(&line).into_owned();
         match line.trim_start().split_once(' ') {
             Some((verb @ ("Compiling" | "Downloading" | "Downloaded" | "Updating"), what)) => {
                 let name = what.split(" (").next().unwrap_or(what);
@@ -166,9 +168,11 @@ impl Messages {
                     is_new,
                     warnings: self.warnings.get(*name).copied().unwrap_or_default(),
                 },
-                None => Program::Broken(
-                    self.errors.get(*name).unwrap_or(&self.shared).trim_end().to_owned(),
-                ),
+                None => {
+                    let words = self.errors.get(*name).unwrap_or(&self.shared).trim_end();
+                    // As where the compiler itself has crashed.
+                    Program::Broken(if words.is_empty() { said } else { words }.to_owned())
+                }
             };
             ((*name).to_owned(), program)
         });

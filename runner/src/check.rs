@@ -29,6 +29,9 @@ pub const AT_ONCE: u8 = 12;
 /// A check that takes longer is ended, in seconds. On an idle machine none takes 10.
 pub const TIME_LIMIT: u32 = 60;
 
+/// How long a keeper may take to end what has taken too long.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// What has come of a check.
 pub struct Verdict<'a> {
     /// The check.
@@ -45,8 +48,8 @@ pub enum Outcome {
     Passed,
     /// It fails, and tells why.
     Failed(Story),
-    /// It was not tried, as something else has to be mended first: what.
-    Skipped(String),
+    /// It was not tried, as something else has to be mended first, and tells what.
+    Skipped(Story),
 }
 
 /// How checks are run.
@@ -55,6 +58,8 @@ pub struct Manner<'a> {
     pub at_once: usize,
     /// After so many seconds a check is ended.
     pub time_limit: u32,
+    /// Whether the compiler's words have colours.
+    pub in_colour: bool,
     /// Ends them all.
     pub stop: &'a Stop,
 }
@@ -76,9 +81,7 @@ impl<'a> Verdict<'a> {
     /// The check that has to pass before this one can be tried.
     pub fn waits_for(&self) -> Option<&str> {
         match &self.outcome {
-            Outcome::Skipped(reason) => {
-                reason.split_once(" has to pass first").map(|(check, _)| check)
-            }
+            Outcome::Skipped(story) => story.fact("waits for"),
             Outcome::Passed | Outcome::Failed(_) => None,
         }
     }
@@ -88,9 +91,7 @@ impl<'a> Verdict<'a> {
             Outcome::Passed
         } else {
             match Story::read(&ended.stderr) {
-                Some(story) if story.is_skipped => {
-                    Outcome::Skipped(story.fact("skipped").unwrap_or_default().to_owned())
-                }
+                Some(story) if story.is_skipped => Outcome::Skipped(story),
                 Some(story) => Outcome::Failed(story),
                 None => Outcome::Failed(untold(job, ended, time_limit)),
             }
@@ -133,33 +134,45 @@ fn untold(job: Job<'_>, ended: &Ended, time_limit: u32) -> Story {
     Story::read(&text).unwrap_or_default()
 }
 
-/// Builds what these checks need, runs them, and remembers what came of them.
+/// Builds what these checks need.
 ///
 /// # Errors
-/// The checks cannot be built or started, or were stopped.
-pub fn build_and_check<'a>(
+/// cargo cannot be run, the checks do not compile, or all was stopped.
+pub fn build_for(
     course: &Course,
-    queue: &[Job<'a>],
+    queue: &[Job<'_>],
     manner: &Manner<'_>,
     line: &Line,
-    mut tell: impl FnMut(&Verdict<'_>),
-) -> Result<(Built, Vec<Verdict<'a>>)> {
-    let began = SystemTime::now();
+) -> Result<Built> {
     let (mut programs, checks) = needs(queue);
-    if env::var_os("LAB_PROGRAMS").is_some_and(|folder| !folder.is_empty()) {
-        // The checks start other ones.
+    if is_about_others() {
         programs.clear();
     }
     let building = line.clone();
     line.say("building");
-    let built = build(
-        &course.root,
-        &programs,
-        &checks,
-        colored::control::SHOULD_COLORIZE.should_colorize(),
-        manner.stop,
-        move |what| building.say(&format!("building: {what}")),
-    )?;
+    build(&course.root, &programs, &checks, manner, move |what| {
+        building.say(&format!("building: {what}"));
+    })
+}
+
+/// Whether the checks start programs of elsewhere, and not those of this project.
+fn is_about_others() -> bool {
+    env::var_os("LAB_PROGRAMS").is_some_and(|folder| !folder.is_empty())
+}
+
+/// Runs these checks, and remembers what came of them.
+///
+/// # Errors
+/// A check cannot be started, or all were stopped.
+pub fn check<'a>(
+    course: &Course,
+    queue: &[Job<'a>],
+    built: &Built,
+    manner: &Manner<'_>,
+    line: &Line,
+    mut tell: impl FnMut(&Verdict<'_>),
+) -> Result<Vec<Verdict<'a>>> {
+    let began = SystemTime::now();
     let (mut done, mut failed) = (0, 0);
     let count = |verdict: &Verdict<'_>| {
         tell(verdict);
@@ -169,17 +182,22 @@ pub fn build_and_check<'a>(
         line.say(&format!("checking: {done} of {}{fail}", queue.len()));
     };
     line.say(&format!("checking: 0 of {}", queue.len()));
-    let run_folder = run_folder(&built)?;
-    let mut verdicts = run_all(course, queue, &built, manner, run_folder.path(), count)?;
+    let run_folder = run_folder(built)?;
+    let mut verdicts = run_all(course, queue, built, manner, run_folder.path(), count)?;
     ensure!(verdicts.len() == queue.len(), "some checks were not run");
     // What others wait for is told too, even if nobody has asked for it.
     let awaited = awaited(&verdicts);
-    verdicts.extend(run_all(course, &awaited, &built, manner, run_folder.path(), |_| ())?);
+    verdicts.extend(run_all(course, &awaited, built, manner, run_folder.path(), |_| ())?);
     // In the order of the course, not that in which they ended.
     let place = |job: &Job<'_>| job.lab.jobs().position(|its| its.is(job));
     verdicts.sort_by_key(|verdict| (verdict.job.lab.number, place(&verdict.job)));
-    Progress::change(&course.root, |progress| progress.take(&verdicts, began))?;
-    Ok((built, verdicts))
+    if !is_about_others() {
+        let remembered = Progress::change(&course.root, |known| known.take(&verdicts, began));
+        if let Err(error) = remembered {
+            screen::note(&format!("note: this will not be remembered: {error:#}"));
+        }
+    }
+    Ok(verdicts)
 }
 
 /// The checks for which others wait, and that were not run.
@@ -255,7 +273,8 @@ fn check_one<'a>(
     // As cargo does it.
     keeper.current_dir(course.root.join("tests"));
     keeper.env("LAB_RUN", run_folder).env("LAB_COLUMNS", screen::columns().to_string());
-    let limit = Duration::from_secs(u64::from(manner.time_limit));
+    // The keeper ends it in time.
+    let limit = Duration::from_secs(u64::from(manner.time_limit)) + GRACE;
     let ended = run(&mut keeper, limit, manner.stop)
         .with_context(|| format!("cannot run the check {}", job.name))?;
     Ok(Verdict::of(job, &ended, manner.time_limit))

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
-use crate::check::{AT_ONCE, Manner, TIME_LIMIT, build_and_check};
+use crate::check::{AT_ONCE, Manner, TIME_LIMIT, build_for, check};
 use crate::course::{Course, StepNumber};
 use crate::jobs::{Job, Unknown, known, select};
 use crate::line::Line;
@@ -17,8 +17,7 @@ use crate::places::Places;
 use crate::process::Stop;
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::watch::{self, Watching};
-use crate::{doctor, explain, hint, reset, screen, status};
+use crate::{doctor, explain, hint, reset, screen, status, watch};
 
 /// A check has failed, or something is broken.
 const FAILED: u8 = 1;
@@ -160,22 +159,13 @@ pub fn run(verb: Option<&Verb>, course: &Course) -> Result<ExitCode> {
             return check_once(course, &jobs, *time_limit, usize::from(*at_once), telling);
         }
         Some(Verb::Watch { poll }) => {
-            return watch::watch(course, Watching { poll: *poll });
+            return watch::watch(course, *poll);
         }
-        Some(Verb::Hint { step }) => {
-            let progress = Progress::read(&course.root);
-            let places = Places::read(&course.root)?;
-            let next = || status::next_step(course, &progress, &places, &[]);
-            let step = step.or_else(next);
-            match step {
-                Some(step) => {
-                    known(course, step)?;
-                    hint::hint(course, step)?
-                }
-                None => "All steps are done; `cargo lab hint 2.1` shows those of step 2.1.\n"
-                    .to_owned(),
-            }
+        Some(Verb::Hint { step: Some(step) }) => {
+            known(course, *step)?;
+            hint::hint(course, *step)?
         }
+        Some(Verb::Hint { step: None }) => hint::next(course, &[])?,
         Some(Verb::Explain { word }) => {
             let word = word.join(" ");
             let word = Some(word.as_str()).filter(|word| !word.is_empty());
@@ -215,13 +205,17 @@ fn check_once(
         on_signal.0.stop();
     };
     ctrlc::set_handler(handler).context("cannot wait for Ctrl-C")?;
-    let manner = Manner { at_once, time_limit, stop: &stop };
+    let in_colour = matches!(telling, Telling::Stories(_)) && screen::is_coloured();
+    let manner = Manner { at_once, time_limit, in_colour, stop: &stop };
     let line = Line::new(matches!(telling, Telling::Json));
     let progress = Progress::read(&course.root);
     let mut queue = jobs.to_vec();
     // The longest first, so that none is left to run alone in the end.
     queue.sort_by_key(|job| Reverse(progress.took(job)));
-    let outcome = build_and_check(course, &queue, &manner, &line, |_| ());
+    let outcome = build_for(course, &queue, &manner, &line).and_then(|built| {
+        let verdicts = check(course, &queue, &built, &manner, &line, |_| ())?;
+        Ok((built, verdicts))
+    });
     line.clear();
     if interrupted.load(Ordering::SeqCst) {
         return Ok(ExitCode::from(INTERRUPTED));

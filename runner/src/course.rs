@@ -176,7 +176,11 @@ impl Course {
             let name = entry.file_name().to_string_lossy().into_owned();
             let number = name.split_once('-').and_then(|(first, _)| number(first));
             let Some(number) = number else {
-                bail!("labs/{name}: a lab's folder is called like 2-tcp-uppercase");
+                if entry.path().join("lab.toml").exists() {
+                    bail!("labs/{name}: a lab's folder is called like 2-tcp-uppercase");
+                }
+                // Somebody's notes.
+                continue;
             };
             let lab = Lab::read(root, number, Path::new("labs").join(&name))?;
             if labs.insert(number, lab).is_some() {

@@ -5,8 +5,24 @@ use colored::Colorize;
 
 use crate::course::{Course, StepNumber};
 use crate::handout::Titles;
+use crate::places::Places;
 use crate::progress::Progress;
 use crate::screen::{self, spread, wrap};
+use crate::status;
+
+/// The next hint of the step that is next, for whoever works on those `near`.
+///
+/// # Errors
+/// What was given cannot be remembered.
+pub fn next(course: &Course, near: &[StepNumber]) -> Result<String> {
+    let (progress, places) = (Progress::read(&course.root), Places::read(&course.root)?);
+    match status::next_step(course, &progress, &places, near) {
+        Some(step) => hint(course, step),
+        None => {
+            Ok("All steps are done; `cargo lab hint 2.1` shows those of step 2.1.\n".to_owned())
+        }
+    }
+}
 
 /// The next hint of a step, for the screen; after the last one all of them.
 ///

@@ -9,10 +9,12 @@ use anyhow::Result;
 use crate::course::StepNumber;
 use crate::fault::Fault;
 use crate::marks::Marked;
-use crate::project;
+use crate::project::{self, files_below};
 
-/// In a kit: the programs as they were given, below the same names.
+/// In a kit: the programs as they were given, each under the name that [`kept_as`] tells.
 pub const GIVEN: &str = "runner/starter";
+
+const AS_GIVEN: &str = ".given";
 
 /// In a kit: the steps that were given with their solutions, one in each line.
 pub const SOLVED: &str = "runner/starter/solved.txt";
@@ -40,6 +42,8 @@ pub struct Found {
 
 /// What stood in a place when the kit was given.
 pub struct Given {
+    /// Where its whole file is kept, relative to [`GIVEN`].
+    pub name: PathBuf,
     /// Its file, relative to the project's folder.
     pub file: PathBuf,
     /// The lines between its marks.
@@ -50,17 +54,32 @@ impl Places {
     /// Finds them.
     ///
     /// # Errors
-    /// A program cannot be read.
+    /// The folders cannot be read. A file that cannot is one of the faults.
     pub fn read(root: &Path) -> Result<Self> {
-        let (mut found, mut faults) = (BTreeMap::new(), Vec::new());
-        for (file, text) in project::sources(root)? {
-            match Marked::read(&file, &text) {
-                Ok(marked) => found.extend(marked.places().map(|place| {
-                    let file = file.clone();
-                    let (what, content) = (place.what.to_owned(), place.content());
-                    (place.step, Found { file, line: place.line, what, content })
-                })),
-                Err(wrong) => faults.extend(wrong),
+        let (mut found, mut faults) = (BTreeMap::<StepNumber, Found>::new(), Vec::new());
+        for file in project::source_files(root)? {
+            let text = match project::read(root, &file) {
+                Ok(text) => text,
+                Err(error) => {
+                    faults.push(Fault::new(&file, 1, format!("{error:#}")));
+                    continue;
+                }
+            };
+            let marked = match Marked::read(&file, &text) {
+                Ok(marked) => marked,
+                Err(wrong) => {
+                    faults.extend(wrong);
+                    continue;
+                }
+            };
+            for place in marked.places() {
+                let (step, line, what) = (place.step, place.line, place.what.to_owned());
+                let (file, content) = (file.clone(), place.content());
+                if let Some(other) = found.insert(step, Found { file, line, what, content }) {
+                    let other = format!("{}:{}", other.file.display(), other.line);
+                    let what = format!("step {step} is marked in {other} too");
+                    faults.push(Fault::new(&found[&step].file, line, what));
+                }
             }
         }
         let solved = fs::read_to_string(root.join(SOLVED)).unwrap_or_default();
@@ -113,13 +132,26 @@ fn given(root: &Path) -> Result<Option<BTreeMap<StepNumber, Given>>> {
         return Ok(None);
     }
     let mut given = BTreeMap::new();
-    for (file, text) in project::sources(&kept)? {
+    for name in files_below(&kept, Path::new(""))? {
+        let Some(file) = given_as(&name) else { continue };
+        let text = project::read(&kept, &name)?;
         let Ok(marked) = Marked::read(&file, &text) else { continue };
-        given.extend(
-            marked.places().map(|place| {
-                (place.step, Given { file: file.clone(), content: place.content() })
-            }),
-        );
+        given.extend(marked.places().map(|place| {
+            let (name, file) = (name.clone(), file.clone());
+            (place.step, Given { name, file, content: place.content() })
+        }));
     }
     Ok(Some(given))
+}
+
+/// Under which name a program is kept as it was given: another one than its own, so that
+/// nobody takes it for the program.
+pub fn kept_as(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(AS_GIVEN);
+    name.into()
+}
+
+fn given_as(name: &Path) -> Option<PathBuf> {
+    name.to_str()?.strip_suffix(AS_GIVEN).map(PathBuf::from)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -10,14 +11,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 /// More than any story has. What a command writes beyond it is read and dropped.
 const MOST_OUTPUT: usize = 256 << 10;
 
-/// How long after its limit a command may take to end what it has started.
-const GRACE: Duration = Duration::from_secs(10);
+/// What one has to end in that was told to, before it is killed.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// Ends what runs, once: no command starts behind it.
 #[derive(Default)]
@@ -27,13 +28,14 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Ends all that runs. A keeper ends what it keeps when it gets SIGHUP.
+    /// Ends all that runs. A keeper ends what it keeps when it gets SIGHUP; of cargo the
+    /// compilers end too, which would otherwise go on writing.
     pub fn stop(&self) {
         let running = self.lock();
         self.is_set.store(true, Ordering::SeqCst);
         for id in running.iter() {
             // It may have ended by itself, but has not been waited for.
-            let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGHUP);
+            end_group(*id);
         }
     }
 
@@ -42,7 +44,8 @@ impl Stop {
         self.is_set.load(Ordering::SeqCst)
     }
 
-    /// Starts a command, which is waited for by [`Stop::wait`].
+    /// Starts a command in a process group of its own, which is waited for by
+    /// [`Stop::wait`]. Ctrl-C at the terminal does not reach it, but [`Stop::stop`].
     ///
     /// # Errors
     /// It cannot be started, or nothing may start any more.
@@ -51,7 +54,7 @@ impl Stop {
         if self.is_set() {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let child = command.spawn()?;
+        let child = command.process_group(0).spawn()?;
         running.insert(child.id());
         Ok(child)
     }
@@ -85,32 +88,43 @@ pub struct Ended {
     pub took: Duration,
 }
 
-/// Runs a command to its end. It is expected to end by itself after `limit` at the latest,
-/// as what a keeper keeps does; if even that fails it is killed.
+/// Runs a command to its end, which must come within `limit`.
 ///
 /// # Errors
-/// It cannot be started, or was stopped.
+/// It cannot be started, was stopped ([`io::ErrorKind::Interrupted`]), or did not end
+/// ([`io::ErrorKind::TimedOut`]).
 pub fn run(command: &mut Command, limit: Duration, stop: &Stop) -> io::Result<Ended> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let started = Instant::now();
     let mut child = stop.start(command)?;
     let stdout = child.stdout.take().map(read);
     let stderr = child.stderr.take().map(read);
-    let until = started + limit + GRACE;
+    let until = started + limit;
     let mut outputs = [stdout, stderr].map(|output| output.and_then(|it| received(&it, until)));
-    if outputs.iter().any(Option::is_none) {
-        // Somebody else still has its ends of the pipes.
+    let is_late = outputs.iter().any(Option::is_none);
+    if is_late {
+        // It has not ended, or somebody else still has its ends of the pipes.
+        end_group(child.id());
+        thread::park_timeout(LAST_MOMENT);
         let _ = child.kill();
     }
     let status = stop.wait(&mut child)?;
     if stop.is_set() {
         return Err(io::ErrorKind::Interrupted.into());
     }
+    if is_late {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
     let mut output = |number: usize| {
         let bytes = outputs.get_mut(number).and_then(Option::take).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     };
     Ok(Ended { status, stdout: output(0), stderr: output(1), took: started.elapsed() })
+}
+
+/// Tells a process and those of its group to end.
+fn end_group(id: u32) {
+    let _ = killpg(Pid::from_raw(id.cast_signed()), Signal::SIGHUP);
 }
 
 /// Reads to the end, on a thread of its own.

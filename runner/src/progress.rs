@@ -3,12 +3,13 @@
 //! out again.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
@@ -21,6 +22,9 @@ use crate::screen;
 pub const FOLDER: &str = ".lab";
 
 const FILE: &str = "progress.json";
+
+/// Whoever has locked it changes what is remembered.
+const LOCK: &str = "lock";
 
 /// The version of the file that is read and written here.
 const FORMAT_VERSION: u32 = 1;
@@ -87,11 +91,15 @@ impl Progress {
     /// # Errors
     /// It cannot be written.
     pub fn change(root: &Path, change: impl FnOnce(&mut Self)) -> Result<Self> {
-        let mut progress = Self::read(root);
-        change(&mut progress);
         let shown = || format!("cannot write {FOLDER}/{FILE}");
         let folder = root.join(FOLDER);
         fs::create_dir_all(&folder).with_context(shown)?;
+        let lock = File::create(folder.join(LOCK)).with_context(shown)?;
+        let _turn = Flock::lock(lock, FlockArg::LockExclusive)
+            .map_err(|(_, error)| error)
+            .with_context(shown)?;
+        let mut progress = Self::read(root);
+        change(&mut progress);
         let mut new = NamedTempFile::new_in(&folder).with_context(shown)?;
         serde_json::to_writer_pretty(&mut new, &progress).with_context(shown)?;
         new.write_all(b"\n").with_context(shown)?;

@@ -23,9 +23,18 @@ pub fn read(root: &Path, file: &Path) -> Result<String> {
 /// # Errors
 /// One cannot be read.
 pub fn sources(root: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let files = files_below(root, Path::new(SOURCES))?;
-    let files = files.into_iter().filter(|file| file.extension() == Some(OsStr::new("rs")));
+    let files = source_files(root)?.into_iter();
     files.map(|file| read(root, &file).map(|text| (file, text))).collect()
+}
+
+/// Their source files, relative to `root`.
+///
+/// # Errors
+/// A folder cannot be read.
+pub fn source_files(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = files_below(root, Path::new(SOURCES))?;
+    files.retain(|file| file.extension() == Some(OsStr::new("rs")));
+    Ok(files)
 }
 
 /// The files in a folder and the folders in it, sorted, relative to `root`. What begins with

@@ -1,6 +1,6 @@
 //! What came of checks, for people and for tools.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use colored::Colorize;
@@ -16,6 +16,7 @@ use crate::places::Places;
 use crate::progress::Progress;
 use crate::screen::{self, count, cut, pad, spread, wrap};
 use crate::status;
+use crate::story::CAUSE;
 
 /// The version of what `--json` writes.
 const FORMAT_VERSION: u32 = 1;
@@ -246,8 +247,13 @@ impl<'a> Report<'a> {
             verdicts.filter(move |verdict| self.state(verdict) == state)
         };
         let mut failed: Vec<_> = in_state(State::Failed).collect();
-        let awaited: Vec<&str> = self.verdicts.iter().filter_map(Verdict::waits_for).collect();
-        failed.sort_by_key(|verdict| !awaited.contains(&verdict.job.name));
+        let others = self.verdicts.iter();
+        let awaited: BTreeSet<(u8, &str)> = others
+            .filter_map(|other| Some((other.job.lab.number, other.waits_for()?)))
+            .collect();
+        failed.sort_by_key(|verdict| {
+            !awaited.contains(&(verdict.job.lab.number, verdict.job.name))
+        });
         if failed.is_empty() && self.asked_for_one() {
             let untold = in_state(State::ToDo).chain(in_state(State::Waits));
             failed.extend(untold.filter(|verdict| verdict.story().is_some()).take(1));
@@ -271,7 +277,7 @@ impl<'a> Report<'a> {
             .filter(|verdict| self.state(verdict) == State::Waits && !self.is_to_do(verdict));
         for verdict in waiting {
             let reason = match &verdict.outcome {
-                Outcome::Skipped(reason) => Some(reason.clone()),
+                Outcome::Skipped(story) => story.fact("skipped").map(str::to_owned),
                 Outcome::Failed(story) => {
                     story.not_yet().map(|step| format!("step {step} is not done yet"))
                 }
@@ -313,7 +319,7 @@ impl<'a> Report<'a> {
         let Job { lab, step, name, points } = verdict.job;
         let fact = |label| verdict.story().and_then(|story| story.fact(label));
         let reason = match &verdict.outcome {
-            Outcome::Skipped(reason) => Some(reason),
+            Outcome::Skipped(story) => story.fact("skipped"),
             Outcome::Passed | Outcome::Failed(_) => None,
         };
         json!({
@@ -331,7 +337,7 @@ impl<'a> Report<'a> {
             "seconds": (verdict.took.as_secs_f64() * 1000.0).round() / 1000.0,
             "should": fact("should happen"),
             "happened": fact("happened"),
-            "cause": fact("likely cause"),
+            "cause": fact(CAUSE),
             "reason": reason,
             "story": verdict.story().map(|story| story.text.as_str()),
         })
@@ -356,8 +362,9 @@ fn more(failed: &[&Verdict<'_>], columns: usize) -> String {
         let line = format!("  {} {}", pad(&step, 4), verdict.job.name);
         shown.push_str(&format!("{}\n", cut(&line, columns)));
     }
-    if let Some(left) = failed.len().checked_sub(MOST_NAMES + 1) {
-        shown.push_str(&format!("       … and {} more\n", left + 1));
+    let left = failed.len().saturating_sub(MOST_NAMES);
+    if left > 0 {
+        shown.push_str(&format!("       … and {left} more\n"));
     }
     shown
 }

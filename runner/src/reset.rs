@@ -1,17 +1,16 @@
 //! `cargo lab reset STEP`: a place as it was given. What stood there is kept.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use tempfile::NamedTempFile;
 
 use crate::course::{Course, StepNumber};
 use crate::marks::Marked;
 use crate::places::{GIVEN, Places};
 use crate::progress::FOLDER;
-use crate::project;
 
 /// Puts the place of a step back to what was given, or with `whole_file` the whole file in
 /// which it is. Says what was done.
@@ -26,20 +25,21 @@ pub fn reset(course: &Course, step: StepNumber, whole_file: bool) -> Result<Stri
     let given = places.given(step).with_context(|| format!("there is no step {step}"))?;
     let shown = given.file.display();
     let path = course.root.join(&given.file);
-    let now = match fs::read_to_string(&path) {
-        Ok(text) => Some(text),
+    let now = match fs::read(&path) {
+        Ok(bytes) => Some(bytes),
         Err(error) if error.kind() == ErrorKind::NotFound && whole_file => None,
         Err(error) => {
-            return Err(error).context(format!(
-                "cannot read {shown}; `cargo lab reset {step} --file` puts it back whole"
-            ));
+            return Err(error)
+                .context(format!("cannot read {shown}{}", unless(whole_file, step)));
         }
     };
     let then = if whole_file {
-        project::read(&course.root.join(GIVEN), &given.file)?
+        fs::read(course.root.join(GIVEN).join(&given.name))
+            .with_context(|| format!("cannot read how {shown} was given"))?
     } else {
-        let text = now.as_deref().unwrap_or_default();
-        with_place(text, step, &given.file, &given.content)?
+        let text = str::from_utf8(now.as_deref().unwrap_or_default())
+            .with_context(|| format!("{shown} is no text{}", unless(whole_file, step)))?;
+        with_place(text, step, &given.file, &given.content)?.into_bytes()
     };
     let what = if whole_file { format!("{shown} is") } else { format!("Step {step} is") };
     let Some(now) = now.filter(|now| *now != then) else {
@@ -51,8 +51,18 @@ pub fn reset(course: &Course, step: StepNumber, whole_file: bool) -> Result<Stri
     let kept = kept.display();
     Ok(format!(
         "{what} as it was given, in {shown}.\n\
-         Your file of before is {kept}; this brings it back:\n  cp {kept} {shown}\n"
+         Your file of before is {kept}; this brings it back, in the kit's folder:\n  \
+         cp {kept} {shown}\n"
     ))
+}
+
+/// What else can be done, unless it is being done.
+fn unless(whole_file: bool, step: StepNumber) -> String {
+    if whole_file {
+        String::new()
+    } else {
+        format!("; `cargo lab reset {step} --file` puts it back whole")
+    }
 }
 
 fn with_place(text: &str, step: StepNumber, file: &Path, content: &str) -> Result<String> {
@@ -69,8 +79,8 @@ fn with_place(text: &str, step: StepNumber, file: &Path, content: &str) -> Resul
     }
 }
 
-/// Keeps a file's text under a name that nothing has yet.
-fn keep(root: &Path, step: StepNumber, file: &Path, text: &str) -> Result<PathBuf> {
+/// Keeps what is in a file under a name that nothing has yet.
+fn keep(root: &Path, step: StepNumber, file: &Path, bytes: &[u8]) -> Result<PathBuf> {
     let folder = Path::new(FOLDER).join("kept");
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     fs::create_dir_all(root.join(&folder)).context("cannot keep what is there")?;
@@ -78,7 +88,7 @@ fn keep(root: &Path, step: StepNumber, file: &Path, text: &str) -> Result<PathBu
         let kept = folder.join(format!("{step}-{number}-{name}"));
         match OpenOptions::new().write(true).create_new(true).open(root.join(&kept)) {
             Ok(mut new) => {
-                new.write_all(text.as_bytes()).and_then(|()| new.sync_all())?;
+                new.write_all(bytes).and_then(|()| new.sync_all())?;
                 return Ok(kept);
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -89,15 +99,16 @@ fn keep(root: &Path, step: StepNumber, file: &Path, text: &str) -> Result<PathBu
 }
 
 /// Writes a file so that it is never there half.
-fn write(path: &Path, text: &str) -> Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let shown = || format!("cannot write {}", path.display());
     let folder = path.parent().with_context(shown)?;
     fs::create_dir_all(folder).with_context(shown)?;
-    let mut new = NamedTempFile::new_in(folder).with_context(shown)?;
-    new.write_all(text.as_bytes()).with_context(shown)?;
-    if let Ok(before) = fs::metadata(path) {
-        fs::set_permissions(new.path(), before.permissions()).with_context(shown)?;
-    }
+    let permissions = fs::metadata(path).map(|file| file.permissions());
+    // As for any new file: what the umask leaves.
+    let all = permissions.unwrap_or_else(|_| Permissions::from_mode(0o666));
+    let mut new =
+        tempfile::Builder::new().permissions(all).tempfile_in(folder).with_context(shown)?;
+    new.write_all(bytes).with_context(shown)?;
     new.persist(path).with_context(shown)?;
     Ok(())
 }

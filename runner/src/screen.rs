@@ -17,6 +17,11 @@ pub fn columns() -> usize {
     known.map_or(UNLESS_KNOWN, |columns| columns.saturating_sub(1).clamp(40, MOST))
 }
 
+/// Whether text has colours: on a terminal, unless NO_COLOR is set.
+pub fn is_coloured() -> bool {
+    colored::control::SHOULD_COLORIZE.should_colorize()
+}
+
 /// Writes to stdout; `false` if nobody reads it any more, as behind `| head`.
 pub fn print(text: &str) -> bool {
     let mut stdout = io::stdout().lock();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::Result;
@@ -33,7 +33,7 @@ pub fn status(course: &Course) -> Result<String> {
         let _ =
             writeln!(shown, "{}", row(lab, &titles, &progress, &places, most_steps, columns));
     }
-    let _ = writeln!(shown, "\n{}", legend(course, &progress, columns));
+    let _ = writeln!(shown, "\n{}", legend(course, &progress, &places, columns));
     for fault in &places.faults {
         let text = format!("! {fault}; `git diff` shows what was changed");
         let _ = writeln!(shown, "{}", wrap(&text, columns, 2));
@@ -67,26 +67,43 @@ fn row(
     spread(&format!("  {}  {}", lab.number, cut(&titles.lab, room)), &right, columns)
 }
 
-fn legend(course: &Course, progress: &Progress, columns: usize) -> String {
+fn legend(course: &Course, progress: &Progress, places: &Places, columns: usize) -> String {
     let signs = "A sign for each step: ■ its checks pass, □ begun, · as it was given.";
-    let last = course.labs.iter().filter_map(|lab| progress.checked_at(lab)).max();
-    let when = match last {
-        None => "Nothing has been checked yet: cargo lab check".to_owned(),
-        Some(last) if changed(&course.root).is_some_and(|changed| changed > last) => format!(
-            "Last checked {} ago, and programs have changed since: cargo lab check",
-            age(last)
+    let checked = |lab: &Lab| progress.checked_at(lab);
+    let stale = course.labs.iter().filter(|lab| {
+        let changed = changed(course, lab, places);
+        checked(lab).zip(changed).is_some_and(|(checked, changed)| changed > checked)
+    });
+    let stale: Vec<String> = stale.map(|lab| lab.number.to_string()).collect();
+    let last = course.labs.iter().filter_map(checked).max();
+    let when = match (last, &stale[..]) {
+        (None, _) => "Nothing has been checked yet: cargo lab check".to_owned(),
+        (Some(last), []) => format!("Last checked {} ago.", age(last)),
+        (_, [lab]) => {
+            format!("Lab {lab} has changed since it was checked: cargo lab check {lab}")
+        }
+        (_, labs) => format!(
+            "Labs {} have changed since they were checked: cargo lab check",
+            labs.join(", ")
         ),
-        Some(last) => format!("Last checked {} ago.", age(last)),
     };
     format!("{}\n{}", wrap(signs, columns, 0).dimmed(), wrap(&when, columns, 0))
 }
 
-/// When a program was changed last.
-fn changed(root: &Path) -> Option<SystemTime> {
-    let files = project::files_below(root, Path::new(SOURCES)).ok()?;
-    let times =
-        files.iter().filter_map(|file| fs::metadata(root.join(file)).ok()?.modified().ok());
-    times.max()
+/// When a file was changed last that matters to a lab: one with a place of it or of a lab
+/// before, or one of its programs.
+fn changed(course: &Course, lab: &Lab, places: &Places) -> Option<SystemTime> {
+    let programs = Path::new(SOURCES).join("bin");
+    let matters = |file: &PathBuf| {
+        let stem = file.strip_prefix(&programs).ok().map(|file| file.with_extension(""));
+        match stem {
+            Some(stem) => lab.plan.programs.iter().any(|name| stem.starts_with(name)),
+            None => places.steps_in(file).any(|step| step.lab <= lab.number),
+        }
+    };
+    let files = project::source_files(&course.root).ok()?;
+    let files = files.iter().filter(|file| matters(file));
+    files.filter_map(|file| fs::metadata(course.root.join(file)).ok()?.modified().ok()).max()
 }
 
 fn age(then: SystemTime) -> String {

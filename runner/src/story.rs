@@ -27,6 +27,9 @@ const SKIPPED: &str = "– ";
 /// How a program ends that comes to a place that is not filled in.
 const NOT_YET: &str = "not yet implemented: ";
 
+/// Behind this stands what the check takes for the cause.
+pub const CAUSE: &str = "likely cause";
+
 /// The text of a labelled line begins in this column.
 const INDENT: usize = 18;
 
@@ -54,7 +57,7 @@ impl Story {
                     before.push(' ');
                     before.push_str(text);
                 }
-            } else if label.starts_with("  ") && !label.starts_with("   ") {
+            } else if is_label(label) {
                 facts.push((label.trim().to_owned(), text.to_owned()));
             }
         }
@@ -69,20 +72,20 @@ impl Story {
 
     /// The step that is not done yet, if a program has come to its place.
     pub fn not_yet(&self) -> Option<StepNumber> {
-        let cause = self.fact("likely cause")?;
+        let cause = self.fact(CAUSE)?;
         let (_, what) = cause.split_once(NOT_YET)?;
         what.split(':').next()?.parse().ok()
     }
 
     /// For the screen, with the points in its first line.
     pub fn shown(&self, points: Option<u16>, columns: usize) -> String {
-        let mut shown = String::new();
+        let (mut shown, mut label) = (String::new(), "");
         for (number, line) in self.text.lines().enumerate() {
             let line = if number == 0 {
                 let points = points.map(|points| format!("0/{points} points"));
                 headline(line, &points.unwrap_or_default(), columns)
             } else {
-                painted(line)
+                painted(line, &mut label)
             };
             shown.push_str(line.trim_end());
             shown.push('\n');
@@ -98,15 +101,22 @@ fn headline(line: &str, points: &str, columns: usize) -> String {
     format!("{}{}", mark.red().bold(), rest.bold())
 }
 
-fn painted(line: &str) -> String {
-    match line.split_at_checked(INDENT) {
-        Some((label, text)) if label.starts_with("  ") && !label.starts_with("   ") => {
-            let text =
-                if label.trim() == "likely cause" { text.yellow() } else { text.normal() };
-            format!("{}{text}", label.dimmed())
-        }
-        _ => line.to_owned(),
+/// A line behind the headline; `label` is the one that it has, or goes on with.
+fn painted<'a>(line: &'a str, label: &mut &'a str) -> String {
+    let Some((start, text)) = line.split_at_checked(INDENT) else { return line.to_owned() };
+    // A label may be longer than its column, as that of a program's last words.
+    if is_label(start) && start.ends_with(' ') {
+        *label = start.trim();
+    } else if !start.trim().is_empty() {
+        *label = "";
+        return line.to_owned();
     }
+    let text = if *label == CAUSE { text.yellow() } else { text.normal() };
+    format!("{}{text}", start.dimmed())
+}
+
+fn is_label(start: &str) -> bool {
+    start.starts_with("  ") && !start.starts_with("   ")
 }
 
 #[cfg(test)]

@@ -1,40 +1,39 @@
 //! `cargo lab watch`: checks what has changed, each time that something is saved.
+//!
+//! - [`sources`]: being told of changes; [`keys`]: of what is typed;
+//! - [`run`]: what is checked then, on a thread of its own.
+
+mod keys;
+mod run;
+mod sources;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{IsTerminal, Read, stdin, stdout};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, stdin, stdout};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use colored::Colorize;
 use console::Term;
-use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
-use notify::{Config, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::check::{AT_ONCE, Manner, TIME_LIMIT, Verdict, build_and_check};
-use crate::course::{Course, Lab, StepNumber};
-use crate::hint::hint;
+use self::keys::Keys;
+use self::run::Run;
+use self::sources::{Texts, texts};
+use crate::course::{Course, StepNumber};
 use crate::jobs::Job;
 use crate::line::Line;
-use crate::mounts;
 use crate::places::Places;
 use crate::process::Stop;
 use crate::progress::Progress;
-use crate::project::{self, SOURCES};
-use crate::report::Report;
-use crate::screen::{self, count};
-use crate::status::{self, next_step};
+use crate::project::SOURCES;
+use crate::{hint, mounts, screen, status};
 
 /// An editor saves in several steps; what comes within this time belongs together.
 const QUIET: Duration = Duration::from_millis(60);
-
-/// How often is looked where the system does not tell.
-const POLL: Duration = Duration::from_millis(500);
 
 /// Ctrl-D.
 const END_OF_INPUT: char = '\u{4}';
@@ -42,16 +41,7 @@ const END_OF_INPUT: char = '\u{4}';
 /// What stands here belongs to one program; the rest of `src/` is shared.
 const PROGRAMS: &str = "src/bin";
 
-/// As many stories are told on a screen.
-const STORIES: usize = 1;
-
-/// How the watching is done.
-pub struct Watching {
-    /// Whether to look again and again, and not to wait to be told.
-    pub poll: bool,
-}
-
-/// What may happen while nothing is checked, or something is.
+/// What may happen.
 enum Event {
     /// Files below `src/` may have changed.
     Saved,
@@ -63,212 +53,212 @@ enum Event {
     End,
 }
 
-/// The programs' texts, by file.
-type Texts = BTreeMap<PathBuf, String>;
+/// What an event makes us do.
+enum Wish {
+    /// Check the labs of the steps that are worked on.
+    Check,
+    /// Check everything.
+    CheckAll,
+    /// End.
+    Quit,
+}
 
-/// Watches until the user ends it.
+/// Watches until the user ends it. With `poll` it looks again and again, and does not wait
+/// to be told.
 ///
 /// # Errors
 /// The files cannot be watched or read.
-pub fn watch(course: &Course, watching: Watching) -> Result<ExitCode> {
+pub fn watch(course: &Course, poll: bool) -> Result<ExitCode> {
     let (sender, events) = mpsc::channel();
     let on_signal = sender.clone();
     ctrlc::set_handler(move || {
         let _ = on_signal.send(Event::End);
     })
     .context("cannot wait for Ctrl-C")?;
-    let poll = watching.poll || mounts::is_silent(&course.root);
-    let _watcher = watch_sources(&course.root, poll, sender.clone())?;
+    let poll = poll || mounts::is_silent(&course.root);
+    let watched = sources::watch(&course.root, poll, sender.clone())?;
     let _keys = Keys::read(sender.clone());
     let mut watch = Watch {
         course,
-        texts: texts(&course.root)?,
+        is_polled: watched.is_polled,
+        texts: texts(&course.root).unwrap_or_default(),
         sender,
         events,
         focus: Vec::new(),
         saved: None,
+        is_seen: true,
     };
-    if poll {
-        screen::note("note: looking for changes every half second");
-    }
     watch.focus.extend(watch.next_step(&Progress::read(&course.root))?);
-    watch.go_on()
+    watch.go_on();
+    Ok(ExitCode::SUCCESS)
 }
 
 struct Watch<'a> {
     course: &'a Course,
+    is_polled: bool,
     texts: Texts,
     sender: Sender<Event>,
     events: Receiver<Event>,
     /// The steps that are worked on.
     focus: Vec<StepNumber>,
-    /// What was saved last, and when.
-    saved: Option<(PathBuf, Instant)>,
+    /// What was saved, and has not been checked yet.
+    saved: Option<Saved>,
+    /// Whether anybody reads what is shown.
+    is_seen: bool,
 }
 
-/// What is to be done next.
-enum Next {
-    /// Wait for something to happen.
-    Wait,
-    /// Check these.
-    Check(Wanted),
-    /// End.
-    Quit,
-}
-
-/// What is to be checked.
-enum Wanted {
-    /// The labs of the steps that are worked on.
-    Focus,
-    /// Everything.
-    All,
+/// A change.
+struct Saved {
+    files: Vec<PathBuf>,
+    /// When it was noticed.
+    at: Instant,
 }
 
 impl<'a> Watch<'a> {
-    fn go_on(&mut self) -> Result<ExitCode> {
-        let mut next = Next::Check(Wanted::Focus);
-        loop {
-            next = match next {
-                Next::Quit => return Ok(ExitCode::SUCCESS),
-                Next::Check(wanted) => self.check(&wanted)?,
-                Next::Wait => match self.events.recv() {
-                    Ok(event) => self.react(event)?,
-                    Err(_) => Next::Quit,
+    fn go_on(&mut self) {
+        let mut wish = Some(Wish::Check);
+        while self.is_seen {
+            wish = match wish {
+                Some(Wish::Quit) => return,
+                Some(wish) => match self.check(&wish) {
+                    Ok(wish) => wish,
+                    Err(error) => {
+                        // It may pass: a file that is being moved, a manifest half written.
+                        self.show(&format!("error: {error:#}\n"));
+                        None
+                    }
                 },
+                None => {
+                    let Ok(event) = self.events.recv() else { return };
+                    let wish = self.wish(&event);
+                    if wish.is_none() {
+                        self.answer(&event);
+                    }
+                    wish
+                }
             };
+        }
+    }
+
+    /// What an event makes us do, whether or not something is being checked.
+    fn wish(&mut self, event: &Event) -> Option<Wish> {
+        match event {
+            Event::End | Event::Key('q' | 'Q' | END_OF_INPUT) => Some(Wish::Quit),
+            Event::Saved => self.has_changed().then_some(Wish::Check),
+            Event::Key('r' | 'R') => Some(Wish::Check),
+            Event::Key('c' | 'C') => Some(Wish::CheckAll),
+            Event::Key(_) | Event::Over => None,
+        }
+    }
+
+    /// Shows what a key asks for.
+    fn answer(&mut self, event: &Event) {
+        let told = match event {
+            Event::Key('h' | 'H') => hint::next(self.course, &self.focus),
+            Event::Key('l' | 'L') => status::status(self.course),
+            Event::Key(_) => Ok(String::new()),
+            Event::Saved | Event::Over | Event::End => return,
+        };
+        match told {
+            Ok(told) if told.is_empty() => self.is_seen = screen::print(&keys()),
+            Ok(told) => self.show(&told),
+            Err(error) => self.show(&format!("error: {error:#}\n")),
         }
     }
 
     /// Checks, until that is over or something else is wanted.
-    fn check(&mut self, wanted: &Wanted) -> Result<Next> {
+    fn check(&mut self, wish: &Wish) -> Result<Option<Wish>> {
         let course = self.course;
-        let queue = self.queue(wanted)?;
+        let queue = self.queue(wish)?;
+        let saved = self.saved.take();
         if queue.is_empty() {
-            self.show(&(status::status(course)? + &keys()));
-            return Ok(Next::Wait);
+            self.show(&status::status(course)?);
+            return Ok(None);
         }
-        self.show(&self.headline(wanted));
-        let stop = Arc::new(Stop::default());
-        let mut next = Next::Wait;
-        // What was asked for meanwhile, by keys.
-        let mut later = Vec::new();
+        self.show_headline(wish, saved.as_ref());
         let is_shared =
-            self.saved.as_ref().is_some_and(|(file, _)| !file.starts_with(PROGRAMS));
-        let noticed = self.saved.as_ref().map(|(_, noticed)| *noticed);
-        let run = Run { course, queue, focus: self.focus.clone(), noticed, is_shared };
-        let line = Line::new(false);
-        let outcome = thread::scope(|scope| -> Result<_> {
-            let over = self.sender.clone();
-            let (run, line, on_run) = (&run, &line, &stop);
-            let work = move || {
-                let outcome = run.run(on_run, line);
+            |saved: &Saved| saved.files.iter().any(|file| !file.starts_with(PROGRAMS));
+        let run = Run {
+            course,
+            queue,
+            focus: self.focus.clone(),
+            is_shared: saved.as_ref().is_some_and(is_shared),
+            noticed: saved.map(|saved| saved.at),
+        };
+        let (stop, line) = (Stop::default(), Line::new(false));
+        // What was wanted, and what was asked for, meanwhile.
+        let (mut next, mut asked) = (None, Vec::new());
+        let over = self.sender.clone();
+        let outcome = thread::scope(|scope| -> Result<String> {
+            let work = || {
+                let outcome = run.run(&stop, &line);
                 let _ = over.send(Event::Over);
                 outcome
             };
             let running = thread::Builder::new().spawn_scoped(scope, work)?;
-            loop {
-                next = match self.events.recv() {
-                    Ok(Event::Over) => break,
-                    Ok(Event::Saved) if self.has_changed()? => Next::Check(Wanted::Focus),
-                    Ok(Event::Key('r' | 'R')) => Next::Check(Wanted::Focus),
-                    Ok(Event::Key('c' | 'C')) => Next::Check(Wanted::All),
-                    Ok(Event::End | Event::Key('q' | 'Q' | END_OF_INPUT)) | Err(_) => {
-                        Next::Quit
+            while let Ok(event) = self.events.recv() {
+                if matches!(event, Event::Over) {
+                    break;
+                }
+                match self.wish(&event) {
+                    None => asked.push(event),
+                    // Nothing is wanted any more by whoever has ended it.
+                    Some(_) if matches!(next, Some(Wish::Quit)) => {}
+                    wish => {
+                        next = wish;
+                        stop.stop();
                     }
-                    Ok(Event::Key(key)) => {
-                        later.push(Event::Key(key));
-                        continue;
-                    }
-                    Ok(Event::Saved) => continue,
-                };
-                stop.stop();
+                }
             }
-            running.join().map_err(|_| anyhow!("the run has failed"))
+            running.join().map_err(|_| anyhow!("the run has failed"))?
         });
         line.clear();
-        if stop.is_set() {
+        if next.is_some() {
             return Ok(next);
         }
-        self.show(&(outcome?? + &keys()));
-        for event in later {
-            next = self.react(event)?;
+        self.show(&outcome?);
+        for event in asked {
+            self.answer(&event);
         }
-        Ok(next)
-    }
-
-    /// What an event leads to while nothing is being checked.
-    fn react(&mut self, event: Event) -> Result<Next> {
-        Ok(match event {
-            Event::End | Event::Key('q' | 'Q' | END_OF_INPUT) => Next::Quit,
-            Event::Saved if self.has_changed()? => Next::Check(Wanted::Focus),
-            Event::Key('r' | 'R') => Next::Check(Wanted::Focus),
-            Event::Key('c' | 'C') => Next::Check(Wanted::All),
-            Event::Key('h' | 'H') => {
-                let step = self.step_of_hints()?;
-                let told = match step {
-                    Some(step) => hint(self.course, step)?,
-                    None => "All steps are done.\n".to_owned(),
-                };
-                self.show(&(told + &keys()));
-                Next::Wait
-            }
-            Event::Key('l' | 'L') => {
-                self.show(&(status::status(self.course)? + &keys()));
-                Next::Wait
-            }
-            Event::Key(_) => {
-                screen::print(&keys());
-                Next::Wait
-            }
-            Event::Saved | Event::Over => Next::Wait,
-        })
-    }
-
-    /// The step that a hint is asked for: the first of those worked on that is not done.
-    fn step_of_hints(&self) -> Result<Option<StepNumber>> {
-        let progress = Progress::read(&self.course.root);
-        let is_open = |step: &&StepNumber| {
-            let lab = self.course.lab(step.lab);
-            lab.is_some_and(|lab| !progress.is_done(lab, **step))
-        };
-        match self.focus.iter().find(is_open) {
-            Some(step) => Ok(Some(*step)),
-            None => self.next_step(&progress),
-        }
+        Ok(None)
     }
 
     /// The next step, of the labs that are worked on if there is one.
     fn next_step(&self, progress: &Progress) -> Result<Option<StepNumber>> {
         let places = Places::read(&self.course.root)?;
-        Ok(next_step(self.course, progress, &places, &self.focus))
+        Ok(status::next_step(self.course, progress, &places, &self.focus))
     }
 
     /// Waits until the editor is done; whether any program is another one than before.
-    fn has_changed(&mut self) -> Result<bool> {
-        let saved_at = Instant::now();
-        loop {
-            match self.events.recv_timeout(QUIET) {
-                Ok(Event::Saved) => {}
-                Ok(other) => {
-                    // It is dealt with behind the change.
-                    let _ = self.sender.send(other);
-                    break;
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+    fn has_changed(&mut self) -> bool {
+        let at = Instant::now();
+        // What else comes in this time is dealt with behind the change.
+        let mut others = Vec::new();
+        while let Ok(event) = self.events.recv_timeout(QUIET) {
+            if !matches!(event, Event::Saved) {
+                others.push(event);
             }
         }
-        let texts = texts(&self.course.root)?;
-        let changed: Vec<PathBuf> = texts
+        for event in others {
+            let _ = self.sender.send(event);
+        }
+        let Some(texts) = texts(&self.course.root) else { return false };
+        let files: BTreeSet<PathBuf> = texts
             .keys()
             .chain(self.texts.keys())
             .filter(|file| texts.get(*file) != self.texts.get(*file))
             .cloned()
             .collect();
+        if files.is_empty() {
+            return false;
+        }
         let before = std::mem::replace(&mut self.texts, texts);
-        let Some(first) = changed.first() else { return Ok(false) };
-        self.saved = Some((first.clone(), saved_at));
-        self.focus = self.steps_in(&changed, &before)?;
-        Ok(true)
+        let files: Vec<PathBuf> = files.into_iter().collect();
+        if let Ok(steps) = self.steps_in(&files, &before) {
+            self.focus = steps;
+        }
+        self.saved = Some(Saved { files, at });
+        true
     }
 
     /// The steps in whose places something has changed; else those of the changed files.
@@ -278,8 +268,8 @@ impl<'a> Watch<'a> {
             changed.iter().flat_map(|file| places.steps_in(file)).collect();
         let is_new = |step: &StepNumber| {
             places.found(*step).is_some_and(|found| {
-                let text = before.get(&found.file).map(String::as_str).unwrap_or_default();
-                !text.contains(&found.content)
+                let text = before.get(&found.file).map(Vec::as_slice).unwrap_or_default();
+                !String::from_utf8_lossy(text).contains(&found.content)
             })
         };
         let written: Vec<_> = of_files.iter().copied().filter(is_new).collect();
@@ -295,10 +285,10 @@ impl<'a> Watch<'a> {
     }
 
     /// The checks that are wanted, the most urgent first.
-    fn queue(&self, wanted: &Wanted) -> Result<Vec<Job<'a>>> {
+    fn queue(&self, wish: &Wish) -> Result<Vec<Job<'a>>> {
         let progress = Progress::read(&self.course.root);
         let all = self.course.labs.iter().flat_map(|lab| lab.jobs());
-        if matches!(wanted, Wanted::All) {
+        if matches!(wish, Wish::CheckAll) {
             let mut queue: Vec<_> = all.collect();
             queue.sort_by_key(|job| Reverse(progress.took(job)));
             return Ok(queue);
@@ -317,24 +307,32 @@ impl<'a> Watch<'a> {
         Ok(queue)
     }
 
-    fn headline(&self, wanted: &Wanted) -> String {
-        let what = match wanted {
-            Wanted::All => "all labs".to_owned(),
-            Wanted::Focus => steps(&self.focus),
+    fn show_headline(&mut self, wish: &Wish, saved: Option<&Saved>) {
+        let what = match wish {
+            Wish::CheckAll => "all labs".to_owned(),
+            Wish::Check | Wish::Quit => steps(&self.focus),
         };
-        match &self.saved {
-            Some((file, _)) => format!("{} was saved; checking {what}\n", file.display()),
-            None => format!("watching {SOURCES}/; checking {what}\n"),
-        }
+        let why = match saved.map(|saved| &saved.files[..]) {
+            Some([file]) => format!("{} was saved", file.display()),
+            Some(files) => format!("{} files were saved", files.len()),
+            None if self.is_polled => format!("looking at {SOURCES}/ every half second"),
+            None => format!("watching {SOURCES}/"),
+        };
+        self.clear_screen();
+        self.is_seen = screen::print(&format!("{why}; checking {what}\n"));
     }
 
-    /// Shows something on a screen of its own.
-    fn show(&self, text: &str) {
+    /// Shows something on a screen of its own, above the keys.
+    fn show(&mut self, text: &str) {
+        self.clear_screen();
+        self.is_seen = screen::print(&(text.to_owned() + &keys()));
+    }
+
+    fn clear_screen(&self) {
         let terminal = Term::stdout();
         if terminal.is_term() {
             let _ = terminal.clear_screen();
         }
-        screen::print(text);
     }
 }
 
@@ -342,176 +340,6 @@ impl<'a> Watch<'a> {
 fn steps(steps: &[StepNumber]) -> String {
     let steps: Vec<_> = steps.iter().map(ToString::to_string).collect();
     steps.join(", ")
-}
-
-/// One run of checks, on a thread of its own.
-struct Run<'a> {
-    course: &'a Course,
-    queue: Vec<Job<'a>>,
-    focus: Vec<StepNumber>,
-    /// When the change was noticed that led to it.
-    noticed: Option<Instant>,
-    /// Whether what has changed may matter to other labs too.
-    is_shared: bool,
-}
-
-impl<'a> Run<'a> {
-    /// Runs them; what is to be shown in the end.
-    fn run(&self, stop: &Stop, line: &Line) -> Result<String> {
-        let manner = Manner { at_once: usize::from(AT_ONCE), time_limit: TIME_LIMIT, stop };
-        let mut tally = Tally::of(self);
-        let mut told = false;
-        let tell = |verdict: &Verdict<'_>| {
-            if let Some(story) = verdict.story().filter(|_| !told) {
-                // The first is told at once; which one is the most useful shows in the end.
-                told = true;
-                let points = Some(verdict.job.points).filter(|points| *points > 0);
-                line.above(&story.shown(points, screen::columns()));
-            }
-            if let Some(text) = tally.take(verdict) {
-                line.above(&text);
-            }
-        };
-        let (built, verdicts) = build_and_check(self.course, &self.queue, &manner, line, tell)?;
-        let places = Places::read(&self.course.root)?;
-        let report = Report::of(self.course, &places, &built, &verdicts)?;
-        let mut shown = report.shown(STORIES);
-        if self.is_shared && report.all_pass() {
-            shown.push_str(&self.others(&manner, line)?);
-        }
-        let progress = Progress::read(&self.course.root);
-        let next = report.next(&progress, &self.focus)?;
-        shown.push_str(&format!("\n{next}"));
-        Ok(shown)
-    }
-
-    /// The checks of other labs that have passed, if programs of theirs have changed too.
-    fn others(&self, manner: &Manner<'_>, line: &Line) -> Result<String> {
-        let progress = Progress::read(&self.course.root);
-        let is_here = |lab: &Lab| self.queue.iter().any(|job| job.lab.number == lab.number);
-        let others = self.course.labs.iter().filter(|lab| !is_here(lab));
-        let passed: Vec<Job<'a>> = others.flat_map(|lab| progress.passed(lab)).collect();
-        if passed.is_empty() {
-            return Ok(String::new());
-        }
-        let (built, verdicts) = build_and_check(self.course, &passed, manner, line, |_| ())?;
-        let failed = verdicts.iter().filter(|verdict| !verdict.passes()).count();
-        if failed == 0 {
-            let passed = count(verdicts.len() as u64, "check");
-            return Ok(format!("\n✓ In other labs {passed} that passed before still pass.\n"));
-        }
-        let places = Places::read(&self.course.root)?;
-        let report = Report::of(self.course, &places, &built, &verdicts)?;
-        Ok(format!("\nIn other labs, what passed before:\n\n{}", report.shown(STORIES)))
-    }
-}
-
-/// Counts the checks that tell most of what is worked on: those with points.
-struct Tally {
-    focus: Vec<StepNumber>,
-    noticed: Option<Instant>,
-    all: usize,
-    left: usize,
-    passed: usize,
-}
-
-impl Tally {
-    fn of(run: &Run<'_>) -> Self {
-        let (focus, noticed) = (run.focus.clone(), run.noticed);
-        let mut tally = Self { focus, noticed, all: 0, left: 0, passed: 0 };
-        tally.all = run.queue.iter().filter(|job| tally.counts(job)).count();
-        tally.left = tally.all;
-        tally
-    }
-
-    fn counts(&self, job: &Job<'_>) -> bool {
-        job.points > 0 && job.step.is_some_and(|step| self.focus.contains(&step))
-    }
-
-    /// With the last of them there is something to say.
-    fn take(&mut self, verdict: &Verdict<'_>) -> Option<String> {
-        if !self.counts(&verdict.job) {
-            return None;
-        }
-        self.left -= 1;
-        self.passed += usize::from(verdict.passes());
-        let since = self.noticed.map_or(String::new(), |noticed| {
-            format!(", {:.1} s after saving", noticed.elapsed().as_secs_f64())
-        });
-        let (steps, passed, all) = (steps(&self.focus), self.passed, self.all);
-        let all = count(all as u64, "check");
-        (self.left == 0).then(|| {
-            format!("{steps}: {passed} of {all} with points pass{since}; more are running\n")
-        })
-    }
-}
-
-/// Tells of changes below `src/` for as long as it lives.
-fn watch_sources(root: &Path, poll: bool, sender: Sender<Event>) -> Result<Box<dyn Watcher>> {
-    let tell = move |event: notify::Result<notify::Event>| {
-        // What was only opened and read has not changed. Where something went wrong, a look
-        // does no harm.
-        if event.map_or(true, |event| !event.kind.is_access()) {
-            let _ = sender.send(Event::Saved);
-        }
-    };
-    let config = Config::default().with_poll_interval(POLL).with_compare_contents(true);
-    let sources = root.join(SOURCES);
-    if !poll {
-        let told = RecommendedWatcher::new(tell.clone(), config).and_then(|mut watcher| {
-            watcher.watch(&sources, RecursiveMode::Recursive)?;
-            Ok(watcher)
-        });
-        match told {
-            Ok(watcher) => return Ok(Box::new(watcher)),
-            // As where there are no more inotify(7) instances for this user.
-            Err(error) => screen::note(&format!("note: looking every half second, as {error}")),
-        }
-    }
-    let mut watcher = PollWatcher::new(tell, config)?;
-    watcher.watch(&sources, RecursiveMode::Recursive)?;
-    Ok(Box::new(watcher))
-}
-
-/// The terminal gives each key at once and does not show it, for as long as this lives.
-struct Keys {
-    before: Termios,
-}
-
-impl Keys {
-    /// Reads keys on a thread of its own; none if stdin is no terminal.
-    fn read(sender: Sender<Event>) -> Option<Self> {
-        if !stdin().is_terminal() {
-            return None;
-        }
-        let before = termios::tcgetattr(stdin()).ok()?;
-        let mut now = before.clone();
-        now.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
-        termios::tcsetattr(stdin(), SetArg::TCSANOW, &now).ok()?;
-        let read = move || {
-            for byte in stdin().lock().bytes().map_while(std::io::Result::ok) {
-                if sender.send(Event::Key(char::from(byte))).is_err() {
-                    return;
-                }
-            }
-            // The terminal is gone.
-            let _ = sender.send(Event::End);
-        };
-        let keys = Self { before };
-        // It ends with the process, as nothing else ends a read.
-        thread::Builder::new().spawn(read).ok().map(|_| keys)
-    }
-}
-
-impl Drop for Keys {
-    fn drop(&mut self) {
-        let _ = termios::tcsetattr(stdin(), SetArg::TCSANOW, &self.before);
-    }
-}
-
-/// The programs and what they share.
-fn texts(root: &Path) -> Result<Texts> {
-    Ok(project::sources(root)?.into_iter().collect())
 }
 
 fn keys() -> String {

@@ -44,7 +44,8 @@ pub fn path_of(name: &'static str) -> PathBuf {
     match run::program(name) {
         Some(run::Program::Built(path)) => return path,
         Some(run::Program::Broken) => {
-            skip(&format!("{name} does not compile"), &format!("cargo build --bin {name}"));
+            let reason = format!("{name} does not compile");
+            skip(&reason, None, &format!("cargo build --bin {name}"));
         }
         None => {}
     }

@@ -51,7 +51,8 @@ impl First {
                 "{} has to pass first: all else that {} does builds on it",
                 self.check, self.program
             );
-            story::skip(&reason, &format!("cargo lab check {}", self.check));
+            let by_hand = format!("cargo lab check {}", self.check);
+            story::skip(&reason, Some(self.check), &by_hand);
         }
     }
 

@@ -27,6 +27,9 @@ use support::processes::children;
 /// As of a shell whose command cannot be started.
 const NOT_STARTED: u8 = 127;
 
+/// What others have to end in what they have started, before they are killed.
+const PATIENCE_WITH_THE_TOLD: Duration = Duration::from_secs(1);
+
 /// Killed processes end at once, but for one that the kernel holds in a device.
 const PATIENCE_WITH_THE_KILLED: Duration = Duration::from_secs(5);
 
@@ -100,6 +103,15 @@ fn reap(program: Pid) -> Option<WaitStatus> {
 }
 
 fn end_all_descendants(program: Pid, mut status: Option<WaitStatus>) -> Option<WaitStatus> {
+    if !cfg!(target_os = "linux") {
+        // Where only groups are known, keepers among them end what is in groups of its own.
+        let _ = killpg(program, Signal::SIGHUP);
+        let give_up = Instant::now() + PATIENCE_WITH_THE_TOLD;
+        while killpg(program, None).is_ok() && Instant::now() < give_up {
+            status = reap(program).or(status);
+            std::thread::yield_now();
+        }
+    }
     let _ = killpg(program, Signal::SIGKILL);
     let give_up = Instant::now() + PATIENCE_WITH_THE_KILLED;
     while Instant::now() < give_up {

@@ -751,7 +751,11 @@ impl Process {
 
     /// Gives a program that is about to end a moment to say why.
     pub(crate) fn wait_for_last_words(&self) {
-        self.stderr.wait_for_end(A_MOMENT);
+        let until = Instant::now() + A_MOMENT;
+        if self.stderr.wait_for_end(A_MOMENT) {
+            // Its keeper has closed stderr too, and so ends in this moment.
+            self.wait_until(until);
+        }
     }
 
     /// The command by which to see the same, if it is a server that people can talk to.

@@ -232,10 +232,12 @@ pub(crate) fn skip_like(other: &str) {
     }
 }
 
-/// Ends the check as not tried: something else comes first.
-pub(crate) fn skip(reason: &str, by_hand: &str) -> ! {
+/// Ends the check as not tried: something else comes first, which is `waits_for` if it is
+/// another check.
+pub(crate) fn skip(reason: &str, waits_for: Option<&str>, by_hand: &str) -> ! {
     let mut lines = vec![format!("{SKIPPED}{}", headline())];
     lines.extend(lay_out("skipped", reason));
+    lines.extend(waits_for.into_iter().flat_map(|check| lay_out("waits for", check)));
     lines.extend(lay_out("try it", by_hand));
     fail(&lines.join("\n"));
 }

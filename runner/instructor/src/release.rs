@@ -16,7 +16,7 @@ use crate::agreement;
 use lab::course::{Course, StepNumber};
 use lab::fault::Faults;
 use lab::marks::Marked;
-use lab::places::{GIVEN, SOLVED as SOLVED_STEPS};
+use lab::places::{GIVEN, SOLVED as SOLVED_STEPS, kept_as};
 use lab::project::{self, SOURCES, files_below};
 
 /// The kit's README is its own.
@@ -168,7 +168,7 @@ impl Kit {
             let text = str::from_utf8(content)?;
             let has_places = |marked: &Marked<'_>| marked.places().next().is_some();
             if Marked::read(file, text).is_ok_and(|marked| has_places(&marked)) {
-                kept.push((Path::new(GIVEN).join(file), content.to_vec()));
+                kept.push((Path::new(GIVEN).join(kept_as(file)), content.to_vec()));
             }
         }
         self.0.extend(kept);

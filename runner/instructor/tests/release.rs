@@ -103,8 +103,8 @@ fn the_kit_has_what_students_need_and_nothing_else() {
         "runner/Cargo.toml",
         "runner/src/main.rs",
         "runner/starter/solved.txt",
-        "runner/starter/src/bin/echo.rs",
-        "runner/starter/src/bin/files.rs",
+        "runner/starter/src/bin/echo.rs.given",
+        "runner/starter/src/bin/files.rs.given",
         "rustfmt.toml",
         "src/bin/echo.rs",
         "src/bin/files.rs",
@@ -135,7 +135,7 @@ fn answer() {
 }
 ";
     assert_eq!(toy.in_kit("src/bin/echo.rs"), echo);
-    assert_eq!(toy.in_kit("runner/starter/src/bin/echo.rs"), echo);
+    assert_eq!(toy.in_kit("runner/starter/src/bin/echo.rs.given"), echo);
     assert_eq!(toy.in_kit("runner/starter/solved.txt"), "");
     let readme = toy.in_kit("README.md");
     assert!(!readme.contains("solved"), "nothing is solved: {readme}");

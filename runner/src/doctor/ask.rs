@@ -2,19 +2,15 @@
 
 use std::env;
 use std::fs;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::process::{self, Ended, Stop};
 
 /// Longer than any of them takes, unless it waits for something.
 pub(super) const LIMIT: Duration = Duration::from_secs(5);
-
-/// More than any of them says.
-const MOST_OUTPUT: u64 = 256 << 10;
 
 /// How a program ended in time.
 pub(super) struct Said {
@@ -28,33 +24,9 @@ pub(super) struct Said {
 
 /// Runs a program to its end; `None` if it cannot be started, or takes too long.
 pub(super) fn ask(command: &mut Command) -> Option<Said> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let until = Instant::now() + LIMIT;
-    let mut child = command.spawn().ok()?;
-    let outputs = [child.stdout.take().map(read), child.stderr.take().map(read)];
-    let outputs = outputs.map(|output| {
-        let left = until.saturating_duration_since(Instant::now());
-        output.and_then(|output| output.recv_timeout(left).ok())
-    });
-    if outputs.iter().any(Option::is_none) {
-        let _ = child.kill();
-    }
-    // Its pipes are closed, or it was killed: it ends at once.
-    let status = child.wait().ok()?;
-    let [Some(stdout), Some(stderr)] = outputs else { return None };
+    let Ended { status, stdout, stderr, .. } =
+        process::run(command, LIMIT, &Stop::default()).ok()?;
     Some(Said { is_well: status.success(), stdout, stderr })
-}
-
-/// Reads to the end, on a thread of its own.
-fn read(source: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = mpsc::channel();
-    // Without a thread nothing is received.
-    let _ = thread::Builder::new().spawn(move || {
-        let mut all = Vec::new();
-        let _ = source.take(MOST_OUTPUT).read_to_end(&mut all);
-        let _ = sender.send(String::from_utf8_lossy(&all).into_owned());
-    });
-    receiver
 }
 
 /// Where a program is that a shell would run, found as a shell does.
@@ -68,6 +40,8 @@ pub(super) fn find(program: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]

@@ -80,7 +80,7 @@ fn file_system(root: &Path) -> Option<Finding> {
         format!("move the kit to a folder of this machine: `cp -r {} ~/`", shown.display());
     Some(if !mounts::is_silent(root) {
         Finding::good(format!("the kit is on a file system of this machine ({kind})"))
-    } else if is_wsl() && ["9p", "drvfs", "v9fs"].contains(&kind.as_str()) {
+    } else if is_wsl() && ["9p", "drvfs"].contains(&kind.as_str()) {
         Finding::note(
             format!(
                 "the kit is on a drive of Windows ({kind}): building is slow there, and \
@@ -109,10 +109,10 @@ fn room(root: &Path) -> Option<Finding> {
     #[allow(clippy::useless_conversion, reason = "not useless everywhere")]
     let free =
         u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()));
-    Some(room_for(free, folder))
+    Some(room_for(free, &target))
 }
 
-fn room_for(free: u64, folder: &Path) -> Finding {
+fn room_for(free: u64, target: &Path) -> Finding {
     let mebibytes = free >> 20;
     let shown = if free < 10 << 30 {
         format!("{}.{} GiB", mebibytes >> 10, (mebibytes & 1023) * 10 / 1024)
@@ -120,7 +120,7 @@ fn room_for(free: u64, folder: &Path) -> Finding {
         format!("{} GiB", free >> 30)
     };
     let what = format!("{shown} are free on the disk where cargo builds");
-    let remedy = format!("make room there; `cargo clean` empties {}", folder.display());
+    let remedy = format!("make room there; `cargo clean` removes {}", target.display());
     match free {
         0..NO_ROOM => Finding::broken(what, remedy),
         NO_ROOM..ROOM => Finding::note(what, remedy),

@@ -8,6 +8,7 @@
     reason = "a kit that cannot be changed fails its test"
 )]
 
+#[cfg(target_os = "linux")]
 mod programs;
 mod small_kit;
 mod watch;
@@ -74,7 +75,8 @@ fn without_a_verb_it_shows_how_far_you_are() {
     shows(kit.lab(&[]).ends_with(0).stdout, file!["screens/status-half.txt"]);
     kit.change("src/bin/greeter.rs", "hello", "hallo");
     let status = kit.lab(&[]).ends_with(0);
-    assert!(status.stdout.contains("programs have changed since"), "{}", status.stdout);
+    let told = "Lab 2 has changed since it was checked: cargo lab check 2";
+    assert!(status.stdout.contains(told), "{}", status.stdout);
 
     drop(kit);
     let kit = Kit::solved(&["1.1", "1.2", "2.1"]);
@@ -86,7 +88,7 @@ fn without_a_verb_it_shows_how_far_you_are() {
 fn steps_that_were_given_solved_are_not_next() {
     let kit = Kit::solved(&["1.1", "1.2"]);
     let given = kit.read(SERVER);
-    kit.put("runner/starter/src/bin/echo_server.rs", &given);
+    kit.put("runner/starter/src/bin/echo_server.rs.given", &given);
     kit.put("runner/starter/solved.txt", "1.1\n1.2\n");
     let status = kit.lab(&[]).ends_with(0);
     assert!(status.stdout.contains("next: 2.1 Hello, world"), "{}", status.stdout);
@@ -264,19 +266,16 @@ fn words_are_explained() {
 #[test]
 fn the_doctor_says_who_holds_a_port() {
     let kit = Kit::fresh();
-    let [tcp, free] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
     let udp = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let port = |address: std::io::Result<SocketAddr>| address.expect("bound").port();
-    let [tcp_port, free_port] = [port(tcp.local_addr()), port(free.local_addr())];
-    let udp_port = port(udp.local_addr());
-    drop(free);
-    let ports = format!("[\"{tcp_port}/tcp\", \"{udp_port}/udp\", \"{free_port}/tcp\"]");
+    let (tcp_port, udp_port) = (port(tcp.local_addr()), port(udp.local_addr()));
+    let ports = format!("[\"{tcp_port}/tcp\", \"{udp_port}/udp\"]");
     kit.change("labs/1-echo/lab.toml", "ports = []", &format!("ports = {ports}"));
-    let doctor = kit.lab(&["doctor"]).ends_with(0);
+    // Whatever else it may find on this machine.
+    let doctor = kit.lab(&["doctor"]);
     let words: Vec<&str> = doctor.stdout.split_whitespace().collect();
     let words = words.join(" ");
-    let free = format!("✓ port {free_port}/tcp (lab 1) is free");
-    assert!(words.contains(&free), "without {free:?}:\n{}", doctor.stdout);
     for taken in [format!("{tcp_port}/tcp"), format!("{udp_port}/udp")] {
         let line = words.split(" ! ").find(|line| line.contains(&taken));
         let line = line.unwrap_or_else(|| panic!("nothing of {taken}:\n{}", doctor.stdout));
