@@ -17,7 +17,7 @@ use crate::check::Manner;
 const KEEPER: &str = "keeper";
 
 /// What cargo has built.
-pub struct Built {
+pub(crate) struct Built {
     /// Each program.
     pub programs: BTreeMap<String, Program>,
     /// The executable of each lab's checks, by the name of their file.
@@ -27,7 +27,7 @@ pub struct Built {
 }
 
 /// What has become of a program.
-pub enum Program {
+pub(crate) enum Program {
     /// It is there.
     Compiled {
         /// Its executable.
@@ -45,7 +45,7 @@ pub enum Program {
 ///
 /// # Errors
 /// cargo cannot be run, the checks do not compile, or it was stopped.
-pub fn build(
+pub(crate) fn build(
     root: &Path,
     programs: &BTreeSet<&str>,
     checks: &BTreeSet<&str>,

@@ -24,16 +24,16 @@ use crate::screen;
 use crate::story::{FAILED, Story};
 
 /// Most of a check's time is spent waiting, so there may be more of them than cores.
-pub const AT_ONCE: u8 = 12;
+pub(crate) const AT_ONCE: u8 = 12;
 
 /// A check that takes longer is ended, in seconds. On an idle machine none takes 10.
-pub const TIME_LIMIT: u32 = 60;
+pub(crate) const TIME_LIMIT: u32 = 60;
 
 /// How long a keeper may take to end what has taken too long.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What has come of a check.
-pub struct Verdict<'a> {
+pub(crate) struct Verdict<'a> {
     /// The check.
     pub job: Job<'a>,
     /// Whether it passes, and if not, why.
@@ -43,7 +43,7 @@ pub struct Verdict<'a> {
 }
 
 /// Whether a check passes, and if not, why.
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It passes.
     Passed,
     /// It fails, and tells why.
@@ -53,7 +53,7 @@ pub enum Outcome {
 }
 
 /// How checks are run.
-pub struct Manner<'a> {
+pub(crate) struct Manner<'a> {
     /// How many at once.
     pub at_once: usize,
     /// After so many seconds a check is ended.
@@ -66,12 +66,12 @@ pub struct Manner<'a> {
 
 impl<'a> Verdict<'a> {
     /// Whether the check passes.
-    pub fn passes(&self) -> bool {
+    pub(crate) fn passes(&self) -> bool {
         matches!(self.outcome, Outcome::Passed)
     }
 
     /// Its story, if it has failed.
-    pub fn story(&self) -> Option<&Story> {
+    pub(crate) fn story(&self) -> Option<&Story> {
         match &self.outcome {
             Outcome::Failed(story) => Some(story),
             Outcome::Passed | Outcome::Skipped(_) => None,
@@ -79,7 +79,7 @@ impl<'a> Verdict<'a> {
     }
 
     /// The check that has to pass before this one can be tried.
-    pub fn waits_for(&self) -> Option<&str> {
+    pub(crate) fn waits_for(&self) -> Option<&str> {
         match &self.outcome {
             Outcome::Skipped(story) => story.fact("waits for"),
             Outcome::Passed | Outcome::Failed(_) => None,
@@ -138,7 +138,7 @@ fn untold(job: Job<'_>, ended: &Ended, time_limit: u32) -> Story {
 ///
 /// # Errors
 /// cargo cannot be run, the checks do not compile, or all was stopped.
-pub fn build_for(
+pub(crate) fn build_for(
     course: &Course,
     queue: &[Job<'_>],
     manner: &Manner<'_>,
@@ -164,7 +164,7 @@ fn is_about_others() -> bool {
 ///
 /// # Errors
 /// A check cannot be started, or all were stopped.
-pub fn check<'a>(
+pub(crate) fn check<'a>(
     course: &Course,
     queue: &[Job<'a>],
     built: &Built,

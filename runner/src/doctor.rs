@@ -22,7 +22,7 @@ use crate::screen::{count, wrap};
 
 /// One thing that was examined.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What was found, in one sentence without a full stop.
     pub what: String,
     /// How it is.
@@ -31,7 +31,7 @@ pub struct Finding {
 
 /// How a thing is that was examined.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub(crate) enum State {
     /// As it should be.
     Good,
     /// Good to know: something will be different, or is missing at one place.
@@ -60,7 +60,7 @@ impl Finding {
     }
 
     /// What helps, unless it is as it should be.
-    pub fn remedy(&self) -> Option<&str> {
+    pub(crate) fn remedy(&self) -> Option<&str> {
         match &self.state {
             State::Good => None,
             State::Note { remedy } | State::Broken { remedy } => Some(remedy),
@@ -68,13 +68,13 @@ impl Finding {
     }
 
     /// Whether a lab cannot be done until this is mended.
-    pub fn is_broken(&self) -> bool {
+    pub(crate) fn is_broken(&self) -> bool {
         matches!(self.state, State::Broken { .. })
     }
 }
 
 /// Examines this machine and the project's folder, which takes a second or two.
-pub fn examine(course: &Course) -> Vec<Finding> {
+pub(crate) fn examine(course: &Course) -> Vec<Finding> {
     type Probe = fn(&Course) -> Vec<Finding>;
     // Most of them wait for another program.
     let probes: [Probe; 9] = [
@@ -102,13 +102,13 @@ pub fn examine(course: &Course) -> Vec<Finding> {
 }
 
 /// Whether a lab cannot be done until something is mended.
-pub fn is_broken(findings: &[Finding]) -> bool {
+pub(crate) fn is_broken(findings: &[Finding]) -> bool {
     findings.iter().any(Finding::is_broken)
 }
 
 /// The findings for a screen of that many columns: a line for each, remedies below, and a
 /// line that sums up.
-pub fn shown(findings: &[Finding], columns: usize) -> String {
+pub(crate) fn shown(findings: &[Finding], columns: usize) -> String {
     let mut shown = String::new();
     for finding in findings {
         let mark = match finding.state {

@@ -60,7 +60,7 @@ const CALLS: usize = 11;
 const WAY: usize = 42;
 
 /// The words that can be explained.
-pub fn words() -> impl Iterator<Item = &'static str> {
+pub(crate) fn words() -> impl Iterator<Item = &'static str> {
     WORDS.iter().map(|word| word.name)
 }
 
@@ -69,7 +69,7 @@ pub fn words() -> impl Iterator<Item = &'static str> {
 ///
 /// # Errors
 /// It is not known; the error says what comes near, for the screen.
-pub fn explain(word: Option<&str>, columns: usize) -> Result<String, String> {
+pub(crate) fn explain(word: Option<&str>, columns: usize) -> Result<String, String> {
     let Some(asked) = word else { return Ok(list(columns)) };
     match find(asked) {
         Some(word) => Ok(word.shown(columns)),
@@ -337,17 +337,11 @@ mod tests {
                 let (file, anchor) = place.split_once('#').expect("an anchor");
                 let text = fs::read_to_string(root.join(file)).expect(place);
                 let headings = text.lines().filter(|line| line.starts_with('#'));
-                let anchors: BTreeSet<String> = headings.map(anchor_of).collect();
+                let titles = headings.map(|line| line.trim_start_matches('#').trim());
+                let anchors: BTreeSet<String> = titles.map(crate::handout::anchor).collect();
                 assert!(anchors.contains(anchor), "{}: {place}", word.name);
             }
         }
-    }
-
-    /// As GitHub makes it of a heading.
-    fn anchor_of(heading: &str) -> String {
-        let heading = heading.trim_start_matches('#').trim().to_lowercase();
-        let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use colored::Colorize;
 
 use crate::course::{Course, StepNumber};
-use crate::handout::Titles;
+use crate::handout::Handout;
 use crate::places::Places;
 use crate::progress::Progress;
 use crate::screen::{self, spread, wrap};
@@ -14,7 +14,7 @@ use crate::status;
 ///
 /// # Errors
 /// What was given cannot be remembered.
-pub fn next(course: &Course, near: &[StepNumber]) -> Result<String> {
+pub(crate) fn next(course: &Course, near: &[StepNumber]) -> Result<String> {
     let (progress, places) = (Progress::read(&course.root), Places::read(&course.root)?);
     match status::next_step(course, &progress, &places, near) {
         Some(step) => hint(course, step),
@@ -28,10 +28,10 @@ pub fn next(course: &Course, near: &[StepNumber]) -> Result<String> {
 ///
 /// # Errors
 /// There is no such step, or what was given cannot be remembered.
-pub fn hint(course: &Course, number: StepNumber) -> Result<String> {
+pub(crate) fn hint(course: &Course, number: StepNumber) -> Result<String> {
     let (lab, step) =
         course.step(number).with_context(|| format!("there is no step {number}"))?;
-    let titles = Titles::read(&course.root, lab)?;
+    let handout = Handout::read(&course.root, lab)?;
     let before = Progress::read(&course.root).hints(number).min(step.hints.len());
     let all_given = before == step.hints.len();
     if !all_given {
@@ -43,13 +43,13 @@ pub fn hint(course: &Course, number: StepNumber) -> Result<String> {
     for (index, hint) in
         step.hints.iter().enumerate().filter(|(index, _)| given.contains(index))
     {
-        let left = format!("step {number} · {}", titles.step(number));
+        let left = format!("step {number} · {}", handout.step(number));
         let right = format!("hint {} of {}", index + 1, step.hints.len());
         shown.push_str(&format!("{}\n\n", spread(&left, &right, columns).bold()));
         shown.push_str(&format!("  {}\n\n", wrap(hint.trim(), columns, 2)));
     }
     let further = if all_given || before + 1 == step.hints.len() {
-        format!("That was the last one. The handout tells the rest: {}", titles.place(number))
+        format!("That was the last one. The handout tells the rest: {}", handout.place(number))
     } else {
         format!("Try again with that; `cargo lab hint {number}` then gives the next one.")
     };

@@ -47,14 +47,14 @@ impl Job<'_> {
 }
 
 /// The programs and the files of checks that these checks need.
-pub fn needs<'a>(jobs: &[Job<'a>]) -> (BTreeSet<&'a str>, BTreeSet<&'a str>) {
+pub(crate) fn needs<'a>(jobs: &[Job<'a>]) -> (BTreeSet<&'a str>, BTreeSet<&'a str>) {
     let programs = jobs.iter().flat_map(|job| &job.lab.plan.programs).map(String::as_str);
     let checks = jobs.iter().map(|job| job.lab.plan.test.as_str());
     (programs.collect(), checks.collect())
 }
 /// Arguments that fit nothing in the course.
 #[derive(Debug)]
-pub struct Unknown(pub String);
+pub(crate) struct Unknown(pub String);
 
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -68,7 +68,7 @@ impl std::error::Error for Unknown {}
 ///
 /// # Errors
 /// There is none; what there is instead.
-pub fn known(course: &Course, number: StepNumber) -> Result<(), Unknown> {
+pub(crate) fn known(course: &Course, number: StepNumber) -> Result<(), Unknown> {
     if course.step(number).is_some() {
         return Ok(());
     }
@@ -89,7 +89,10 @@ fn labs(course: &Course) -> String {
 ///
 /// # Errors
 /// A word means none; what it may have meant.
-pub fn select<'a>(course: &'a Course, words: &[String]) -> Result<Vec<Job<'a>>, Unknown> {
+pub(crate) fn select<'a>(
+    course: &'a Course,
+    words: &[String],
+) -> Result<Vec<Job<'a>>, Unknown> {
     let all = || course.labs.iter().flat_map(|lab| lab.jobs());
     if words.is_empty() {
         return Ok(all().collect());

@@ -9,11 +9,11 @@ use crate::screen;
 
 /// A line on the terminal that says what goes on; nothing in a pipe.
 #[derive(Clone)]
-pub struct Line(ProgressBar);
+pub(crate) struct Line(ProgressBar);
 
 impl Line {
     /// A line, or none at all if it `is_hidden`.
-    pub fn new(is_hidden: bool) -> Self {
+    pub(crate) fn new(is_hidden: bool) -> Self {
         let target = if is_hidden || !stderr().is_terminal() {
             ProgressDrawTarget::hidden()
         } else {
@@ -28,17 +28,17 @@ impl Line {
     }
 
     /// Says something else.
-    pub fn say(&self, what: &str) {
+    pub(crate) fn say(&self, what: &str) {
         self.0.set_message(what.to_owned());
     }
 
     /// Writes something that stays above the line.
-    pub fn above(&self, text: &str) {
+    pub(crate) fn above(&self, text: &str) {
         self.0.suspend(|| screen::print(text));
     }
 
     /// Takes it away.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
     }
 }

@@ -9,7 +9,7 @@ const SILENT: &[&str] =
     &["9p", "drvfs", "nfs", "nfs4", "cifs", "smb3", "smbfs", "vboxsf", "fuse"];
 
 /// Whether changes in a folder may not be told.
-pub fn is_silent(folder: &Path) -> bool {
+pub(crate) fn is_silent(folder: &Path) -> bool {
     file_system(folder).is_some_and(|kind| {
         let kind = kind.split('.').next().unwrap_or_default();
         SILENT.contains(&kind)
@@ -17,7 +17,7 @@ pub fn is_silent(folder: &Path) -> bool {
 }
 
 /// The type of a folder's file system, as `ext4` or `9p`; `None` where that is not known.
-pub fn file_system(folder: &Path) -> Option<String> {
+pub(crate) fn file_system(folder: &Path) -> Option<String> {
     let folder = folder.canonicalize().ok()?;
     kind_of(&folder, &fs::read_to_string("/proc/self/mountinfo").ok()?)
 }

@@ -87,6 +87,11 @@ impl Places {
         Ok(Self { found, given: given(root)?, solved, faults })
     }
 
+    /// All that there are, in the order of their steps.
+    pub fn all(&self) -> impl Iterator<Item = (StepNumber, &Found)> {
+        self.found.iter().map(|(step, found)| (*step, found))
+    }
+
     /// Where a step's place is, unless its marks are gone.
     pub fn found(&self, step: StepNumber) -> Option<&Found> {
         self.found.get(&step)

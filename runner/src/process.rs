@@ -22,7 +22,7 @@ const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// Ends what runs, once: no command starts behind it.
 #[derive(Default)]
-pub struct Stop {
+pub(crate) struct Stop {
     is_set: AtomicBool,
     running: Mutex<BTreeSet<u32>>,
 }
@@ -30,7 +30,7 @@ pub struct Stop {
 impl Stop {
     /// Ends all that runs. A keeper ends what it keeps when it gets SIGHUP; of cargo the
     /// compilers end too, which would otherwise go on writing.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         let running = self.lock();
         self.is_set.store(true, Ordering::SeqCst);
         for id in running.iter() {
@@ -40,7 +40,7 @@ impl Stop {
     }
 
     /// Whether [`Stop::stop`] was called.
-    pub fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.is_set.load(Ordering::SeqCst)
     }
 
@@ -49,7 +49,7 @@ impl Stop {
     ///
     /// # Errors
     /// It cannot be started, or nothing may start any more.
-    pub fn start(&self, command: &mut Command) -> io::Result<Child> {
+    pub(crate) fn start(&self, command: &mut Command) -> io::Result<Child> {
         let mut running = self.lock();
         if self.is_set() {
             return Err(io::ErrorKind::Interrupted.into());
@@ -64,7 +64,7 @@ impl Stop {
     ///
     /// # Errors
     /// The operating system does not tell.
-    pub fn wait(&self, child: &mut Child) -> io::Result<ExitStatus> {
+    pub(crate) fn wait(&self, child: &mut Child) -> io::Result<ExitStatus> {
         let mut running = self.lock();
         let status = child.wait();
         running.remove(&child.id());
@@ -77,7 +77,7 @@ impl Stop {
 }
 
 /// How a command ended.
-pub struct Ended {
+pub(crate) struct Ended {
     /// Its exit status.
     pub status: ExitStatus,
     /// The beginning of what it wrote to stdout.
@@ -93,7 +93,7 @@ pub struct Ended {
 /// # Errors
 /// It cannot be started, was stopped ([`io::ErrorKind::Interrupted`]), or did not end
 /// ([`io::ErrorKind::TimedOut`]).
-pub fn run(command: &mut Command, limit: Duration, stop: &Stop) -> io::Result<Ended> {
+pub(crate) fn run(command: &mut Command, limit: Duration, stop: &Stop) -> io::Result<Ended> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let started = Instant::now();
     let mut child = stop.start(command)?;

@@ -19,7 +19,7 @@ use crate::jobs::Job;
 use crate::screen;
 
 /// Where what belongs to one student's work is kept; git does not see it.
-pub const FOLDER: &str = ".lab";
+pub(crate) const FOLDER: &str = ".lab";
 
 const FILE: &str = "progress.json";
 
@@ -31,7 +31,7 @@ const FORMAT_VERSION: u32 = 1;
 
 /// What is remembered.
 #[derive(Debug, Serialize, Deserialize, PartialEq)]
-pub struct Progress {
+pub(crate) struct Progress {
     format_version: u32,
     /// How many hints of a step were given.
     hints: BTreeMap<String, usize>,
@@ -41,7 +41,7 @@ pub struct Progress {
 
 /// What came of a check when it was run last.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq)]
-pub struct Last {
+pub(crate) struct Last {
     /// Whether it passed.
     pub passed: bool,
     /// How long it took, in milliseconds.
@@ -60,7 +60,7 @@ impl Default for Progress {
 impl Progress {
     /// Reads the file. One that is damaged is put aside, and said so; one that is missing
     /// is a beginning.
-    pub fn read(root: &Path) -> Self {
+    pub(crate) fn read(root: &Path) -> Self {
         let file = file(root);
         let text = match fs::read(&file) {
             Ok(text) => text,
@@ -90,7 +90,7 @@ impl Progress {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn change(root: &Path, change: impl FnOnce(&mut Self)) -> Result<Self> {
+    pub(crate) fn change(root: &Path, change: impl FnOnce(&mut Self)) -> Result<Self> {
         let shown = || format!("cannot write {FOLDER}/{FILE}");
         let folder = root.join(FOLDER);
         fs::create_dir_all(&folder).with_context(shown)?;
@@ -108,7 +108,7 @@ impl Progress {
     }
 
     /// Takes what came of checks that began at `at`.
-    pub fn take(&mut self, verdicts: &[Verdict<'_>], at: SystemTime) {
+    pub(crate) fn take(&mut self, verdicts: &[Verdict<'_>], at: SystemTime) {
         let at = in_millis(at.duration_since(UNIX_EPOCH).unwrap_or_default());
         for verdict in verdicts {
             let passed = matches!(verdict.outcome, Outcome::Passed);
@@ -119,32 +119,32 @@ impl Progress {
     }
 
     /// What came of a check, if it was ever run.
-    pub fn last(&self, job: &Job<'_>) -> Option<Last> {
+    pub(crate) fn last(&self, job: &Job<'_>) -> Option<Last> {
         self.checks.get(&job.lab.number)?.get(job.name).copied()
     }
 
     /// How long a check took when it was run last.
-    pub fn took(&self, job: &Job<'_>) -> Duration {
+    pub(crate) fn took(&self, job: &Job<'_>) -> Duration {
         Duration::from_millis(self.last(job).map_or(0, |last| last.millis))
     }
 
     /// The checks of a lab that passed when they were run last.
-    pub fn passed<'a>(&self, lab: &'a Lab) -> impl Iterator<Item = Job<'a>> {
+    pub(crate) fn passed<'a>(&self, lab: &'a Lab) -> impl Iterator<Item = Job<'a>> {
         lab.jobs().filter(|job| self.last(job).is_some_and(|last| last.passed))
     }
 
     /// The points of those checks.
-    pub fn points(&self, lab: &Lab) -> u32 {
+    pub(crate) fn points(&self, lab: &Lab) -> u32 {
         self.passed(lab).map(|job| u32::from(job.points)).sum()
     }
 
     /// Whether all checks of a step passed when they were run last.
-    pub fn is_done(&self, lab: &Lab, step: StepNumber) -> bool {
+    pub(crate) fn is_done(&self, lab: &Lab, step: StepNumber) -> bool {
         self.of_step(lab, step).all(|last| last.is_some_and(|last| last.passed))
     }
 
     /// Whether a check of a step failed when it was run last.
-    pub fn has_failed(&self, lab: &Lab, step: StepNumber) -> bool {
+    pub(crate) fn has_failed(&self, lab: &Lab, step: StepNumber) -> bool {
         self.of_step(lab, step).any(|last| last.is_some_and(|last| !last.passed))
     }
 
@@ -153,18 +153,18 @@ impl Progress {
     }
 
     /// When a check of the lab was run last.
-    pub fn checked_at(&self, lab: &Lab) -> Option<SystemTime> {
+    pub(crate) fn checked_at(&self, lab: &Lab) -> Option<SystemTime> {
         let last = self.checks.get(&lab.number)?.values().map(|last| last.at).max()?;
         Some(UNIX_EPOCH + Duration::from_millis(last))
     }
 
     /// How many hints of a step were given.
-    pub fn hints(&self, step: StepNumber) -> usize {
+    pub(crate) fn hints(&self, step: StepNumber) -> usize {
         self.hints.get(&step.to_string()).copied().unwrap_or_default()
     }
 
     /// One more hint of a step is given.
-    pub fn give_hint(&mut self, step: StepNumber) {
+    pub(crate) fn give_hint(&mut self, step: StepNumber) {
         *self.hints.entry(step.to_string()).or_default() += 1;
     }
 }

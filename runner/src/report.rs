@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::build::{Built, Program};
 use crate::check::{Outcome, Verdict};
 use crate::course::{Course, Lab, StepNumber};
-use crate::handout::Titles;
+use crate::handout::Handout;
 use crate::jobs::Job;
 use crate::places::Places;
 use crate::progress::Progress;
@@ -28,12 +28,12 @@ const MOST_LINES_OF_COMPILER: usize = 40;
 const MOST_NAMES: usize = 8;
 
 /// What came of some checks of a course.
-pub struct Report<'a> {
+pub(crate) struct Report<'a> {
     course: &'a Course,
     places: &'a Places,
     built: &'a Built,
     verdicts: &'a [Verdict<'a>],
-    titles: BTreeMap<u8, Titles>,
+    handouts: BTreeMap<u8, Handout>,
 }
 
 /// What a person is to do about a check.
@@ -54,21 +54,21 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// A handout, for its titles, cannot be read.
-    pub fn of(
+    pub(crate) fn of(
         course: &'a Course,
         places: &'a Places,
         built: &'a Built,
         verdicts: &'a [Verdict<'a>],
     ) -> Result<Self> {
-        let mut titles = BTreeMap::new();
+        let mut handouts = BTreeMap::new();
         for lab in &course.labs {
-            titles.insert(lab.number, Titles::read(&course.root, lab)?);
+            handouts.insert(lab.number, Handout::read(&course.root, lab)?);
         }
-        Ok(Self { course, places, built, verdicts, titles })
+        Ok(Self { course, places, built, verdicts, handouts })
     }
 
     /// Whether all is well.
-    pub fn all_pass(&self) -> bool {
+    pub(crate) fn all_pass(&self) -> bool {
         self.verdicts.iter().all(Verdict::passes)
     }
 
@@ -92,7 +92,7 @@ impl<'a> Report<'a> {
 
     /// A table of the steps, the most useful `stories` of what fails, and what else there is
     /// to know.
-    pub fn shown(&self, stories: usize) -> String {
+    pub(crate) fn shown(&self, stories: usize) -> String {
         let columns = screen::columns();
         let mut shown = self.compiler(columns);
         for lab in &self.course.labs {
@@ -171,10 +171,10 @@ impl<'a> Report<'a> {
             .iter()
             .filter(|verdict| verdict.job.lab.number == lab.number)
             .collect();
-        let Some(titles) = self.titles.get(&lab.number).filter(|_| !here.is_empty()) else {
+        let Some(handout) = self.handouts.get(&lab.number).filter(|_| !here.is_empty()) else {
             return String::new();
         };
-        let title = format!("lab {} · {}", lab.number, titles.lab);
+        let title = format!("lab {} · {}", lab.number, handout.title);
         let line = spread(&title, "checks  points", columns);
         let mut shown = format!("{}\n", line.bold());
         let steps = lab.numbers().map(Some).chain([None]);
@@ -185,7 +185,7 @@ impl<'a> Report<'a> {
                 continue;
             }
             let (number, title) = match step {
-                Some(number) => (number.to_string(), titles.step(number)),
+                Some(number) => (number.to_string(), handout.step(number)),
                 None => (String::new(), "what has to go on working"),
             };
             shown.push_str(&self.row(&number, title, &of_step, columns));
@@ -227,7 +227,7 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// A handout cannot be read.
-    pub fn next(&self, progress: &Progress, near: &[StepNumber]) -> Result<String> {
+    pub(crate) fn next(&self, progress: &Progress, near: &[StepNumber]) -> Result<String> {
         let mut programs = self.built.programs.iter();
         let broken = programs.find(|(_, program)| matches!(program, Program::Broken(_)));
         match broken {
@@ -297,7 +297,7 @@ impl<'a> Report<'a> {
     }
 
     /// For tools.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let programs = self.built.programs.iter().map(|(name, program)| match program {
             Program::Compiled { warnings, .. } => {
                 json!({"name": name, "compiles": true, "warnings": warnings})

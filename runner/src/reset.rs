@@ -17,7 +17,7 @@ use crate::progress::FOLDER;
 ///
 /// # Errors
 /// There is no such step, this is no kit, or its marks cannot be found.
-pub fn reset(course: &Course, step: StepNumber, whole_file: bool) -> Result<String> {
+pub(crate) fn reset(course: &Course, step: StepNumber, whole_file: bool) -> Result<String> {
     let places = Places::read(&course.root)?;
     if !places.is_kit() {
         bail!("these are the finished programs: only a kit knows how a step was given");

@@ -9,7 +9,7 @@ use anyhow::Result;
 use colored::Colorize;
 
 use crate::course::{Course, Lab, POINTS, StepNumber};
-use crate::handout::Titles;
+use crate::handout::Handout;
 use crate::places::Places;
 use crate::progress::Progress;
 use crate::project::{self, SOURCES};
@@ -19,7 +19,7 @@ use crate::screen::{self, count, cut, spread, wrap};
 ///
 /// # Errors
 /// A handout or a program cannot be read.
-pub fn status(course: &Course) -> Result<String> {
+pub(crate) fn status(course: &Course) -> Result<String> {
     let columns = screen::columns();
     let progress = Progress::read(&course.root);
     let places = Places::read(&course.root)?;
@@ -29,9 +29,9 @@ pub fn status(course: &Course) -> Result<String> {
     let _ = writeln!(shown, "{}\n", line.bold());
     let most_steps = course.labs.iter().map(|lab| lab.plan.steps.len()).max().unwrap_or(0);
     for lab in &course.labs {
-        let titles = Titles::read(&course.root, lab)?;
+        let handout = Handout::read(&course.root, lab)?;
         let _ =
-            writeln!(shown, "{}", row(lab, &titles, &progress, &places, most_steps, columns));
+            writeln!(shown, "{}", row(lab, &handout, &progress, &places, most_steps, columns));
     }
     let _ = writeln!(shown, "\n{}", legend(course, &progress, &places, columns));
     for fault in &places.faults {
@@ -44,7 +44,7 @@ pub fn status(course: &Course) -> Result<String> {
 
 fn row(
     lab: &Lab,
-    titles: &Titles,
+    handout: &Handout,
     progress: &Progress,
     places: &Places,
     most_steps: usize,
@@ -64,7 +64,7 @@ fn row(
         lab.points()
     );
     let room = columns.saturating_sub(console::measure_text_width(&right) + 7);
-    spread(&format!("  {}  {}", lab.number, cut(&titles.lab, room)), &right, columns)
+    spread(&format!("  {}  {}", lab.number, cut(&handout.title, room)), &right, columns)
 }
 
 fn legend(course: &Course, progress: &Progress, places: &Places, columns: usize) -> String {
@@ -118,7 +118,7 @@ fn age(then: SystemTime) -> String {
 
 /// The first step that is not done: of those `near` one that has failed, else one of their
 /// labs, else any.
-pub fn next_step(
+pub(crate) fn next_step(
     course: &Course,
     progress: &Progress,
     places: &Places,
@@ -145,7 +145,7 @@ fn is_done(lab: &Lab, step: StepNumber, progress: &Progress, places: &Places) ->
 ///
 /// # Errors
 /// A handout cannot be read.
-pub fn next(
+pub(crate) fn next(
     course: &Course,
     progress: &Progress,
     places: &Places,
@@ -157,8 +157,8 @@ pub fn next(
     else {
         return Ok("All steps are done.\n".to_owned());
     };
-    let titles = Titles::read(&course.root, lab)?;
-    let title = format!("next: {number} {}", titles.step(number));
+    let handout = Handout::read(&course.root, lab)?;
+    let title = format!("next: {number} {}", handout.step(number));
     let about = format!(
         " · about {} · {}",
         count(step.minutes, "minute"),
@@ -169,7 +169,7 @@ pub fn next(
     let mut line = |label: &str, text: &str| {
         let _ = writeln!(shown, "  {} {text}", format!("{label:<7}").dimmed());
     };
-    line("read", &titles.place(number));
+    line("read", &handout.place(number));
     if let Some(place) = places.found(number) {
         line("write", &format!("{}:{}", place.file.display(), place.line));
     }

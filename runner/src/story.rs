@@ -19,7 +19,7 @@ use crate::course::StepNumber;
 use crate::screen;
 
 /// Marks the beginning of a failed check's story.
-pub const FAILED: &str = "✗ ";
+pub(crate) const FAILED: &str = "✗ ";
 
 /// Marks the beginning of what a check says that has not been tried.
 const SKIPPED: &str = "– ";
@@ -28,14 +28,14 @@ const SKIPPED: &str = "– ";
 const NOT_YET: &str = "not yet implemented: ";
 
 /// Behind this stands what the check takes for the cause.
-pub const CAUSE: &str = "likely cause";
+pub(crate) const CAUSE: &str = "likely cause";
 
 /// The text of a labelled line begins in this column.
 const INDENT: usize = 18;
 
 /// A failed check's story.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Story {
+pub(crate) struct Story {
     /// As the check has written it.
     pub text: String,
     /// Whether the check was not tried at all.
@@ -45,7 +45,7 @@ pub struct Story {
 
 impl Story {
     /// Finds the story in what a check wrote to stderr.
-    pub fn read(stderr: &str) -> Option<Self> {
+    pub(crate) fn read(stderr: &str) -> Option<Self> {
         let starts = |line: &&str| line.starts_with(FAILED) || line.starts_with(SKIPPED);
         let lines: Vec<&str> = stderr.lines().skip_while(|line| !starts(line)).collect();
         let (headline, rest) = lines.split_first()?;
@@ -66,19 +66,19 @@ impl Story {
     }
 
     /// What stands behind a label, in one line.
-    pub fn fact(&self, label: &str) -> Option<&str> {
+    pub(crate) fn fact(&self, label: &str) -> Option<&str> {
         self.facts.iter().find(|(its, _)| its == label).map(|(_, text)| text.as_str())
     }
 
     /// The step that is not done yet, if a program has come to its place.
-    pub fn not_yet(&self) -> Option<StepNumber> {
+    pub(crate) fn not_yet(&self) -> Option<StepNumber> {
         let cause = self.fact(CAUSE)?;
         let (_, what) = cause.split_once(NOT_YET)?;
         what.split(':').next()?.parse().ok()
     }
 
     /// For the screen, with the points in its first line.
-    pub fn shown(&self, points: Option<u16>, columns: usize) -> String {
+    pub(crate) fn shown(&self, points: Option<u16>, columns: usize) -> String {
         let (mut shown, mut label) = (String::new(), "");
         for (number, line) in self.text.lines().enumerate() {
             let line = if number == 0 {

@@ -68,7 +68,7 @@ enum Wish {
 ///
 /// # Errors
 /// The files cannot be watched or read.
-pub fn watch(course: &Course, poll: bool) -> Result<ExitCode> {
+pub(crate) fn watch(course: &Course, poll: bool) -> Result<ExitCode> {
     let (sender, events) = mpsc::channel();
     let on_signal = sender.clone();
     ctrlc::set_handler(move || {

@@ -1,15 +1,17 @@
 //! Marks, handouts, `lab.toml` and checks say the same, each of the others.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::Result;
 use toml_edit::DocumentMut;
 
-use lab::course::{Check, Course, Lab, POINTS, StepNumber};
+use lab::course::{Check, Course, Lab, POINTS};
 use lab::fault::{Fault, Faults};
-use lab::marks::Marked;
-use lab::project::{SOURCES, read, sources};
+use lab::handout::{Handout, Section};
+use lab::places::Places;
+use lab::project::{SOURCES, read};
+use lab::screen::count;
 
 /// Books with a table of the labs.
 const BOOKS: &[&str] = &["GUIDE.md", "INSTRUCTORS.md"];
@@ -20,29 +22,22 @@ const MANIFEST: &str = "tests/Cargo.toml";
 /// For no step more than three files have to be open, and the handout is one of them.
 const MOST_FILES: usize = 2;
 
-/// The place of a step's mark.
-struct Mark {
-    file: PathBuf,
-    line: usize,
-}
-
 /// Compares them all.
 ///
 /// # Errors
 /// [`Faults`], or a file that cannot be read.
 pub fn check(course: &Course) -> Result<()> {
-    let mut faults = Vec::new();
-    let marks = marks(course, &mut faults)?;
-    for (number, mark) in &marks {
-        let lab = course.lab(number.lab);
-        if !lab.is_some_and(|lab| lab.numbers().any(|its| its == *number)) {
+    let places = Places::read(&course.root)?;
+    let mut faults = places.faults.clone();
+    for (number, place) in places.all() {
+        if course.step(number).is_none() {
             let what = format!("step {number} is in no lab.toml");
-            faults.push(Fault::new(&mark.file, mark.line, what));
+            faults.push(Fault::new(&place.file, place.line, what));
         }
     }
     let tests = tests_in(&read(&course.root, Path::new(MANIFEST))?);
     for lab in &course.labs {
-        compare_steps(course, lab, &marks, &mut faults)?;
+        compare_steps(course, lab, &places, &mut faults)?;
         find_programs(course, lab, &mut faults);
         compare_checks(course, lab, &tests, &mut faults)?;
     }
@@ -85,35 +80,14 @@ fn compare_plan(course: &Course, book: &Path, faults: &mut Vec<Fault>) -> Result
     Ok(())
 }
 
-/// The marks of all programs, each step's once.
-fn marks(course: &Course, faults: &mut Vec<Fault>) -> Result<BTreeMap<StepNumber, Mark>> {
-    let mut marks: BTreeMap<StepNumber, Mark> = BTreeMap::new();
-    for (file, text) in sources(&course.root)? {
-        match Marked::read(&file, &text) {
-            Ok(marked) => {
-                for place in marked.places() {
-                    let mark = Mark { file: file.clone(), line: place.line };
-                    if let Some(other) = marks.insert(place.step, mark) {
-                        let other = format!("{}:{}", other.file.display(), other.line);
-                        let what = format!("step {} is marked in {other} too", place.step);
-                        faults.push(Fault::new(&file, place.line, what));
-                    }
-                }
-            }
-            Err(wrong) => faults.extend(wrong),
-        }
-    }
-    Ok(marks)
-}
-
 /// The steps of a lab: in `lab.toml`, in the handout, in a program.
 fn compare_steps(
     course: &Course,
     lab: &Lab,
-    marks: &BTreeMap<StepNumber, Mark>,
+    places: &Places,
     faults: &mut Vec<Fault>,
 ) -> Result<()> {
-    let handout = Handout::read(course, lab)?;
+    let handout = Handout::read(&course.root, lab)?;
     let whole =
         format!("Time: about {} minutes. Points: {} of 100.", lab.minutes(), lab.points());
     if !handout.text.lines().any(|line| line == whole) {
@@ -126,7 +100,7 @@ fn compare_steps(
         }
     }
     for (number, step) in lab.steps() {
-        let Some(mark) = marks.get(&number) else {
+        let Some(place) = places.found(number) else {
             faults.push(
                 lab.fault(&step.number, format!("no program has marks of step {number}")),
             );
@@ -135,17 +109,15 @@ fn compare_steps(
         let Some(section) = handout.sections.iter().find(|its| its.number == number) else {
             let shown = handout.file.display();
             let what = format!("step {number} has no heading in {shown}");
-            faults.push(Fault::new(&mark.file, mark.line, what));
+            faults.push(Fault::new(&place.file, place.line, what));
             continue;
         };
         let mut fault =
             |what: String| faults.push(Fault::new(&handout.file, section.line, what));
         let (minutes, points) = (step.minutes, step.points());
-        let plural = if points == 1 { "" } else { "s" };
-        let summary = format!(
-            "](../../{}) · {minutes} minutes · {points} point{plural}",
-            mark.file.display()
-        );
+        let counted = count(points, "point");
+        let summary =
+            format!("](../../{}) · {minutes} minutes · {counted}", place.file.display());
         if !section.lines.iter().any(|line| line.starts_with('[') && line.ends_with(&summary)) {
             fault(format!("no line of step {number} is like \"[`name`{summary}\""));
         }
@@ -157,7 +129,7 @@ fn compare_steps(
         if !section.lines.contains(&command) {
             fault(format!("no line of step {number} is \"{command}\""));
         }
-        let files = section.files();
+        let files = files(section);
         if files.len() > MOST_FILES {
             let files: Vec<_> = files.into_iter().collect();
             fault(format!("step {number} sends its reader to {}", files.join(", ")));
@@ -214,54 +186,12 @@ fn compare_checks(
     Ok(())
 }
 
-/// A lab's handout, cut at the headings of its steps.
-struct Handout {
-    file: PathBuf,
-    text: String,
-    sections: Vec<Section>,
-}
-
-/// What a handout says of a step.
-struct Section {
-    number: StepNumber,
-    line: usize,
-    lines: Vec<String>,
-}
-
-impl Handout {
-    fn read(course: &Course, lab: &Lab) -> Result<Self> {
-        let file = lab.handout();
-        let text = read(&course.root, &file)?;
-        let (mut sections, mut in_code): (Vec<Section>, _) = (Vec::new(), false);
-        let mut within = false;
-        for (line, index) in text.lines().zip(1..) {
-            in_code ^= line.starts_with("```");
-            if line.starts_with('#') && !in_code {
-                let title = line.trim_start_matches('#').trim();
-                let first = title.split(' ').next().unwrap_or_default();
-                let number = first.parse().ok();
-                sections.extend(number.map(|number| Section {
-                    number,
-                    line: index,
-                    lines: Vec::new(),
-                }));
-                within = number.is_some();
-            } else if let Some(section) = sections.last_mut().filter(|_| within) {
-                section.lines.push(line.to_owned());
-            }
-        }
-        Ok(Self { file, text, sections })
-    }
-}
-
-impl Section {
-    /// The source files that it links to.
-    fn files(&self) -> BTreeSet<&str> {
-        let links = self.lines.iter().flat_map(|line| line.split("](").skip(1));
-        let targets = links.filter_map(|link| link.split([')', '#']).next());
-        let targets = targets.filter_map(|target| target.strip_prefix("../../"));
-        targets.filter(|target| Path::new(target).starts_with(SOURCES)).collect()
-    }
+/// The source files that a section links to.
+fn files(section: &Section) -> BTreeSet<&str> {
+    let links = section.lines.iter().flat_map(|line| line.split("](").skip(1));
+    let targets = links.filter_map(|link| link.split([')', '#']).next());
+    let targets = targets.filter_map(|target| target.strip_prefix("../../"));
+    targets.filter(|target| Path::new(target).starts_with(SOURCES)).collect()
 }
 
 /// The names of the tests that a manifest has.
