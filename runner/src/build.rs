@@ -67,11 +67,10 @@ pub(crate) fn build(
         .take()
         .map(|stderr| thread::Builder::new().spawn(move || follow(stderr, working_on)));
     let mut messages = Messages::default();
-    for line in child.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
+    let lines = child.stdout.take().map(|stdout| BufReader::new(stdout).split(b'\n'));
+    for line in lines.into_iter().flatten().map_while(Result::ok) {
         // What a build script prints stands among cargo's own.
-        if let Ok(line) = line
-            && let Ok(message) = serde_json::from_str(&line)
-        {
+        if let Ok(message) = serde_json::from_slice(&line) {
             messages.take(&message);
         }
     }

@@ -20,8 +20,8 @@ use crate::jobs::{Job, needs};
 use crate::line::Line;
 use crate::process::{Ended, Stop, run};
 use crate::progress::Progress;
-use crate::screen;
 use crate::story::{FAILED, Story};
+use crate::{fresh, screen};
 
 /// Most of a check's time is spent waiting, so there may be more of them than cores.
 pub(crate) const AT_ONCE: u8 = 12;
@@ -150,9 +150,12 @@ pub(crate) fn build_for(
     }
     let building = line.clone();
     line.say("building");
-    build(&course.root, &programs, &checks, manner, move |what| {
+    let contents = fresh::before_build(&course.root);
+    let built = build(&course.root, &programs, &checks, manner, move |what| {
         building.say(&format!("building: {what}"));
-    })
+    })?;
+    fresh::after_build(&course.root, contents, &built);
+    Ok(built)
 }
 
 /// Whether the checks start programs of elsewhere, and not those of this project.

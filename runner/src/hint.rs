@@ -13,7 +13,7 @@ use crate::status;
 /// The next hint of the step that is next, for whoever works on those `near`.
 ///
 /// # Errors
-/// What was given cannot be remembered.
+/// A program or a handout cannot be read.
 pub(crate) fn next(course: &Course, near: &[StepNumber]) -> Result<String> {
     let (progress, places) = (Progress::read(&course.root), Places::read(&course.root)?);
     match status::next_step(course, &progress, &places, near) {
@@ -27,7 +27,7 @@ pub(crate) fn next(course: &Course, near: &[StepNumber]) -> Result<String> {
 /// The next hint of a step, for the screen; after the last one all of them.
 ///
 /// # Errors
-/// There is no such step, or what was given cannot be remembered.
+/// There is no such step, or its handout cannot be read.
 pub(crate) fn hint(course: &Course, number: StepNumber) -> Result<String> {
     let (lab, step) =
         course.step(number).with_context(|| format!("there is no step {number}"))?;
@@ -35,7 +35,10 @@ pub(crate) fn hint(course: &Course, number: StepNumber) -> Result<String> {
     let before = Progress::read(&course.root).hints(number).min(step.hints.len());
     let all_given = before == step.hints.len();
     if !all_given {
-        Progress::change(&course.root, |progress| progress.give_hint(number))?;
+        let remembered = Progress::change(&course.root, |progress| progress.give_hint(number));
+        if let Err(error) = remembered {
+            screen::note(&format!("note: this will not be remembered: {error:#}"));
+        }
     }
     let columns = screen::columns();
     let mut shown = String::new();

@@ -3,7 +3,8 @@
 //! - [`cli`]: the verbs;
 //! - [`course`]: the labs with their steps and checks, as `labs/*/lab.toml` has them;
 //! - [`marks`], [`places`]: what students fill in, and how they were given it;
-//! - `build`: the programs and the checks, of which any may not compile;
+//! - `build`: the programs and the checks, of which any may not compile; `fresh`: what was
+//!   there when they were built;
 //! - `jobs`: the checks that are to be run;
 //! - `process`: one in a process of its own, with an end;
 //! - `check`: many of them side by side; `story`: what a failed one tells;
@@ -18,6 +19,7 @@ pub mod course;
 mod doctor;
 mod explain;
 pub mod fault;
+mod fresh;
 pub mod handout;
 mod hint;
 mod jobs;

@@ -57,12 +57,26 @@ impl<'a> Marked<'a> {
     /// # Errors
     /// Marks that are nested, not closed, have no number, or are none at all.
     pub fn read(file: &Path, text: &'a str) -> Result<Self, Vec<Fault>> {
+        Self::cut(file, text, Reader::Author)
+    }
+
+    /// As [`Marked::read`], for a file of a kit: a student may write comments like any.
+    ///
+    /// # Errors
+    /// Marks that are nested or not closed.
+    pub fn read_in_kit(file: &Path, text: &'a str) -> Result<Self, Vec<Fault>> {
+        Self::cut(file, text, Reader::Student)
+    }
+
+    fn cut(file: &Path, text: &'a str, reader: Reader) -> Result<Self, Vec<Fault>> {
         let (mut pieces, mut faults) = (Vec::new(), Vec::new());
         let mut open: Option<Place<'a>> = None;
         for (index, line) in text.split_inclusive('\n').enumerate() {
             let mut fault = |what: String| faults.push(Fault::new(file, index + 1, what));
-            let Some((indent, mark)) = mark_in(line) else {
-                if is_nearly_a_mark(line) {
+            let is_strict = matches!(reader, Reader::Author);
+            let mark = mark_in(line).filter(|(_, mark)| is_strict || Mark::read(mark).is_ok());
+            let Some((indent, mark)) = mark else {
+                if is_strict && is_nearly_a_mark(line) {
                     fault(format!("a mark begins with \"{MARK}\", exactly"));
                 }
                 match &mut open {
@@ -152,6 +166,15 @@ impl<'a> Marked<'a> {
         }
         text
     }
+}
+
+/// Whose mistakes are told.
+#[derive(Clone, Copy)]
+enum Reader {
+    /// What is nearly a mark was meant for one.
+    Author,
+    /// The marks are there already, and are only to be left.
+    Student,
 }
 
 enum Mark<'a> {
@@ -245,6 +268,18 @@ fn serve() {
 }
 ";
         assert_eq!(marked.with_solutions(|_| false), starter);
+    }
+
+    #[test]
+    fn a_student_may_write_any_comment() {
+        let text =
+            PROGRAM.replace("    log();\n", "    // Filling in.\n    // Fill in the rest\n");
+        assert_eq!(faults(&text).len(), 2);
+        let marked = Marked::read_in_kit(Path::new("a.rs"), &text).expect("marks");
+        let last = marked.places().last().expect("a place");
+        assert_eq!(last.content(), "    // Filling in.\n    // Fill in the rest\n");
+        let damaged = text.replace("// Fill in end 2.1", "// Fill in the end");
+        assert!(Marked::read_in_kit(Path::new("a.rs"), &damaged).is_err());
     }
 
     #[test]

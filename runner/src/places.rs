@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::course::StepNumber;
 use crate::fault::Fault;
 use crate::marks::Marked;
-use crate::project::{self, files_below};
+use crate::project::{self, SOURCES, files_below};
 
 /// In a kit: the programs as they were given, each under the name that [`kept_as`] tells.
 pub const GIVEN: &str = "runner/starter";
@@ -54,10 +54,15 @@ impl Places {
     /// Finds them.
     ///
     /// # Errors
-    /// The folders cannot be read. A file that cannot is one of the faults.
+    /// What was given cannot be read. A program that cannot is one of the faults.
     pub fn read(root: &Path) -> Result<Self> {
         let (mut found, mut faults) = (BTreeMap::<StepNumber, Found>::new(), Vec::new());
-        for file in project::source_files(root)? {
+        let given = given(root)?;
+        let files = project::source_files(root).unwrap_or_else(|error| {
+            faults.push(Fault::new(Path::new(SOURCES), 1, format!("{error:#}")));
+            Vec::new()
+        });
+        for file in files {
             let text = match project::read(root, &file) {
                 Ok(text) => text,
                 Err(error) => {
@@ -65,7 +70,11 @@ impl Places {
                     continue;
                 }
             };
-            let marked = match Marked::read(&file, &text) {
+            let marked = match given {
+                Some(_) => Marked::read_in_kit(&file, &text),
+                None => Marked::read(&file, &text),
+            };
+            let marked = match marked {
                 Ok(marked) => marked,
                 Err(wrong) => {
                     faults.extend(wrong);
@@ -84,7 +93,7 @@ impl Places {
         }
         let solved = fs::read_to_string(root.join(SOLVED)).unwrap_or_default();
         let solved = solved.lines().filter_map(|line| line.parse().ok()).collect();
-        Ok(Self { found, given: given(root)?, solved, faults })
+        Ok(Self { found, given, solved, faults })
     }
 
     /// All that there are, in the order of their steps.
@@ -124,10 +133,12 @@ impl Places {
         !self.solved.contains(&step) && self.is_untouched(step)
     }
 
-    /// The steps whose places are in a file.
-    pub fn steps_in(&self, file: &Path) -> impl Iterator<Item = StepNumber> {
-        let here = self.found.iter().filter(move |(_, found)| found.file == file);
-        here.map(|(step, _)| *step)
+    /// The steps whose places are in a file, or were when the kit was given.
+    pub(crate) fn steps_in(&self, file: &Path) -> BTreeSet<StepNumber> {
+        let found = self.found.iter().filter(|(_, found)| found.file == file);
+        let found = found.map(|(step, _)| *step);
+        let given = self.given.iter().flatten().filter(|(_, given)| given.file == file);
+        found.chain(given.map(|(step, _)| *step)).collect()
     }
 }
 

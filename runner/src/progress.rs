@@ -62,6 +62,12 @@ impl Progress {
     /// is a beginning.
     pub(crate) fn read(root: &Path) -> Self {
         let file = file(root);
+        let is_file = fs::metadata(&file).map(|file| file.is_file());
+        if is_file.is_ok_and(|is_file| !is_file) {
+            // A pipe might be read for ever.
+            screen::note(&format!("note: {FOLDER}/{FILE} is no file"));
+            return Self::default();
+        }
         let text = match fs::read(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Self::default(),
@@ -77,7 +83,7 @@ impl Progress {
                 let kept = fs::rename(&file, &aside).is_ok();
                 let kept = if kept { ", and is now progress.damaged.json" } else { "" };
                 screen::note(&format!(
-                    "note: {FOLDER}/{FILE} was damaged{kept}; `cargo lab check` finds out again \
+                    "note: {FOLDER}/{FILE} was damaged, or is of another version{kept}; `cargo lab check` finds out again \
                      how far you are"
                 ));
                 Self::default()

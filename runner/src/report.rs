@@ -96,19 +96,61 @@ impl<'a> Report<'a> {
         let columns = screen::columns();
         let mut shown = self.compiler(columns);
         for lab in &self.course.labs {
-            shown.push_str(&self.table(lab, columns));
+            shown.push_str(&self.table(lab, columns, |_, _| true));
         }
         let failed = self.most_useful_first();
-        for verdict in failed.iter().take(stories) {
-            if let Some(story) = verdict.story() {
-                let points = Some(verdict.job.points).filter(|points| *points > 0);
-                shown.push_str(&format!("\n{}", story.shown(points, columns)));
-            }
-        }
+        shown.push_str(&self.stories(failed.iter().take(stories), columns));
         shown.push_str(&more(failed.get(stories..).unwrap_or_default(), columns));
         shown.push_str(&self.waiting(columns));
+        shown.push_str(&self.damage(columns));
         shown.push_str(&format!("\n{}\n", self.sum().bold()));
         shown
+    }
+
+    /// The same for a screen, which has few lines: the steps that are worked on and those
+    /// that do not pass, and one story.
+    pub(crate) fn shown_short(&self, focus: &[StepNumber]) -> String {
+        let columns = screen::columns();
+        let mut shown = self.compiler(columns);
+        for lab in &self.course.labs {
+            shown.push_str(&self.table(lab, columns, |step, passes| {
+                !passes || step.is_some_and(|step| focus.contains(&step))
+            }));
+        }
+        let failed = self.most_useful_first();
+        shown.push_str(&self.stories(failed.iter().take(1), columns));
+        if let Some(left) = failed.len().checked_sub(1).filter(|left| *left > 0) {
+            let more = count(left as u64, "more check");
+            let verb = if left == 1 { "fails" } else { "fail" };
+            shown.push_str(&format!("\n{more} {verb}: `cargo lab check` names them.\n"));
+        }
+        shown.push_str(&self.damage(columns));
+        shown.push_str(&format!("\n{}\n", self.sum().bold()));
+        shown
+    }
+
+    fn stories<'v>(
+        &self,
+        failed: impl Iterator<Item = &'v &'v Verdict<'a>>,
+        columns: usize,
+    ) -> String
+    where
+        'a: 'v,
+    {
+        let told = failed.filter_map(|verdict| {
+            let points = Some(verdict.job.points).filter(|points| *points > 0);
+            Some(format!("\n{}", verdict.story()?.shown(points, columns)))
+        });
+        told.collect()
+    }
+
+    /// Marks that cannot be found any more: what is written there counts for nobody.
+    fn damage(&self, columns: usize) -> String {
+        let faults = self.places.faults.iter().map(|fault| {
+            let text = format!("! {fault}; without its marks a step is not graded");
+            format!("\n{}\n", wrap(&text, columns, 2))
+        });
+        faults.collect()
     }
 
     /// All in one line.
@@ -165,7 +207,12 @@ impl<'a> Report<'a> {
     }
 
     /// A lab's steps, as far as checks of it were run.
-    fn table(&self, lab: &Lab, columns: usize) -> String {
+    fn table(
+        &self,
+        lab: &Lab,
+        columns: usize,
+        is_wanted: impl Fn(Option<StepNumber>, bool) -> bool,
+    ) -> String {
         let here: Vec<_> = self
             .verdicts
             .iter()
@@ -181,7 +228,8 @@ impl<'a> Report<'a> {
         for step in steps {
             let of_step: Vec<_> =
                 here.iter().filter(|verdict| verdict.job.step == step).copied().collect();
-            if of_step.is_empty() {
+            let passes = of_step.iter().all(|verdict| verdict.passes());
+            if of_step.is_empty() || !is_wanted(step, passes) {
                 continue;
             }
             let (number, title) = match step {

@@ -67,7 +67,7 @@ fn unless(whole_file: bool, step: StepNumber) -> String {
 
 fn with_place(text: &str, step: StepNumber, file: &Path, content: &str) -> Result<String> {
     let whole = format!("`cargo lab reset {step} --file` puts the whole file back");
-    match Marked::read(file, text) {
+    match Marked::read_in_kit(file, text) {
         Ok(marked) if marked.places().any(|place| place.step == step) => {
             Ok(marked.with_content(step, content))
         }

@@ -98,7 +98,7 @@ fn changed(course: &Course, lab: &Lab, places: &Places) -> Option<SystemTime> {
         let stem = file.strip_prefix(&programs).ok().map(|file| file.with_extension(""));
         match stem {
             Some(stem) => lab.plan.programs.iter().any(|name| stem.starts_with(name)),
-            None => places.steps_in(file).any(|step| step.lab <= lab.number),
+            None => places.steps_in(file).iter().any(|step| step.lab <= lab.number),
         }
     };
     let files = project::source_files(&course.root).ok()?;
@@ -155,7 +155,9 @@ pub(crate) fn next(
     let Some((number, (lab, step))) =
         found.and_then(|number| Some((number, course.step(number)?)))
     else {
-        return Ok("All steps are done.\n".to_owned());
+        let is_checked = course.labs.iter().all(|lab| progress.checked_at(lab).is_some());
+        let check = if is_checked { "" } else { " `cargo lab check` checks them." };
+        return Ok(format!("All steps are done.{check}\n"));
     };
     let handout = Handout::read(&course.root, lab)?;
     let title = format!("next: {number} {}", handout.step(number));

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::io::{IsTerminal, stdin, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,9 @@ use crate::{hint, mounts, screen, status};
 
 /// An editor saves in several steps; what comes within this time belongs together.
 const QUIET: Duration = Duration::from_millis(60);
+
+/// How often the terminal is looked at.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// Ctrl-D.
 const END_OF_INPUT: char = '\u{4}';
@@ -77,10 +80,11 @@ pub(crate) fn watch(course: &Course, poll: bool) -> Result<ExitCode> {
     .context("cannot wait for Ctrl-C")?;
     let poll = poll || mounts::is_silent(&course.root);
     let watched = sources::watch(&course.root, poll, sender.clone())?;
-    let _keys = Keys::read(sender.clone());
+    let keys = Keys::read(sender.clone());
     let mut watch = Watch {
         course,
         is_polled: watched.is_polled,
+        keys,
         texts: texts(&course.root).unwrap_or_default(),
         sender,
         events,
@@ -96,6 +100,7 @@ pub(crate) fn watch(course: &Course, poll: bool) -> Result<ExitCode> {
 struct Watch<'a> {
     course: &'a Course,
     is_polled: bool,
+    keys: Option<Keys>,
     texts: Texts,
     sender: Sender<Event>,
     events: Receiver<Event>,
@@ -118,7 +123,7 @@ impl<'a> Watch<'a> {
     fn go_on(&mut self) {
         let mut wish = Some(Wish::Check);
         while self.is_seen {
-            wish = match wish {
+            wish = match wish.take() {
                 Some(Wish::Quit) => return,
                 Some(wish) => match self.check(&wish) {
                     Ok(wish) => wish,
@@ -129,7 +134,14 @@ impl<'a> Watch<'a> {
                     }
                 },
                 None => {
-                    let Ok(event) = self.events.recv() else { return };
+                    let event = match self.events.recv_timeout(GLANCE) {
+                        Ok(event) => event,
+                        Err(RecvTimeoutError::Timeout) => {
+                            self.keys.iter().for_each(Keys::hold);
+                            continue;
+                        }
+                        Err(RecvTimeoutError::Disconnected) => return,
+                    };
                     let wish = self.wish(&event);
                     if wish.is_none() {
                         self.answer(&event);
@@ -156,11 +168,9 @@ impl<'a> Watch<'a> {
         let told = match event {
             Event::Key('h' | 'H') => hint::next(self.course, &self.focus),
             Event::Key('l' | 'L') => status::status(self.course),
-            Event::Key(_) => Ok(String::new()),
-            Event::Saved | Event::Over | Event::End => return,
+            Event::Key(_) | Event::Saved | Event::Over | Event::End => return,
         };
         match told {
-            Ok(told) if told.is_empty() => self.is_seen = screen::print(&keys()),
             Ok(told) => self.show(&told),
             Err(error) => self.show(&format!("error: {error:#}\n")),
         }
@@ -319,7 +329,8 @@ impl<'a> Watch<'a> {
             None => format!("watching {SOURCES}/"),
         };
         self.clear_screen();
-        self.is_seen = screen::print(&format!("{why}; checking {what}\n"));
+        let headline = screen::wrap(&format!("{why}; checking {what}"), screen::columns(), 2);
+        self.is_seen = screen::print(&(headline + "\n"));
     }
 
     /// Shows something on a screen of its own, above the keys.

@@ -801,6 +801,11 @@ impl Process {
             let mut lines = stderr[at..].lines();
             // As cargo knows it and as people know it.
             let place = lines.next().unwrap_or_default().replace("src/http/../bin", "src/bin");
+            let place = if place.contains("/rustc/") {
+                "panicked in the standard library:".to_owned()
+            } else {
+                place
+            };
             let why: String = lines.next().unwrap_or_default().chars().take(200).collect();
             return Some(format!("{place} {why}"));
         }

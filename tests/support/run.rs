@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::story::headline_of;
+
 /// The widest and the narrowest text of a story, in columns.
 const COLUMNS: std::ops::RangeInclusive<usize> = 60..=96;
 
@@ -58,7 +60,7 @@ pub(crate) fn find_out_once(
             "" => tell(file, find_out),
             PASSED => Ok(()),
             // Its process was ended in the middle.
-            BEGUN => Err(format!("✗ {group} · {check}\n  happened        it never ended")),
+            BEGUN => Err(format!("✗ {}\n  happened        it never ended", headline_of(check))),
             story => Err(story.to_owned()),
         },
         // The folder is gone: `cargo lab` has ended, and this process will be next.

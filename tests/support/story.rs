@@ -12,6 +12,9 @@ const LINES: usize = 25;
 
 const CAUSE: &str = "likely cause";
 
+const ENDED_BY_ITSELF: &str = "the server has ended, and goes on only until it is told to end: \
+     an error, or the end of one client, is not its own (accept, or receive, again in a loop)";
+
 /// How a program ends that comes to a place that is not filled in.
 const NOT_YET: &str = "not yet implemented: ";
 
@@ -123,12 +126,17 @@ impl Promise {
                 // The end of a connection is seen sooner than what a program says of it.
                 program.wait_for_last_words();
             }
-            // A panic or a traceback explains more than anything seen from outside.
-            if let Some(crash) = program.crash() {
+            // A panic or a traceback explains more than anything seen from outside; not so
+            // that of a step that comes later, where something wrong was seen before.
+            let crash = program.crash().filter(|crash| {
+                let is_seen = matches!(seen, Seen::Other | Seen::Part | Seen::More);
+                !(is_seen && crash.contains(NOT_YET))
+            });
+            if let Some(crash) = crash {
                 cause = Some(format!("{} crashed: {crash}", program.name()));
             } else if let Some(how) = program.desertion() {
                 happened.push_str(&format!("; {} has ended by itself: {how}", program.name()));
-                cause.get_or_insert("a server goes on until it is told to end".to_owned());
+                cause.get_or_insert_with(|| ENDED_BY_ITSELF.to_owned());
             } else if let Some(words) = program.last_words()
                 && !words.lines().all(|line| happened.contains(line))
                 // Those that have ended before have done what they should.
@@ -252,9 +260,14 @@ pub fn check_name() -> String {
     std::thread::current().name().unwrap_or("check").to_owned()
 }
 
-/// The check in a headline: `lab 2 · one_client_after_another_is_served`.
+/// This check in a headline: `lab 2 · one_client_after_another_is_served`.
 pub(crate) fn headline() -> String {
-    let (group, check) = (test_name(), check_name());
+    headline_of(&check_name())
+}
+
+/// A check of this lab in a headline.
+pub(crate) fn headline_of(check: &str) -> String {
+    let group = test_name();
     match group.strip_prefix("lab").and_then(|lab| lab.split_once('_')) {
         Some((number, _)) => format!("lab {number} · {check}"),
         None => format!("{group} · {check}"),

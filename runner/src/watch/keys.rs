@@ -5,6 +5,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 
 use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
+use nix::unistd::{getpgrp, tcgetpgrp};
 
 use super::Event;
 
@@ -19,10 +20,8 @@ impl Keys {
         if !stdin().is_terminal() {
             return None;
         }
-        let before = termios::tcgetattr(stdin()).ok()?;
-        let mut now = before.clone();
-        now.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO);
-        termios::tcsetattr(stdin(), SetArg::TCSANOW, &now).ok()?;
+        let keys = Self { before: termios::tcgetattr(stdin()).ok()? };
+        keys.hold();
         let read = move || {
             for byte in stdin().lock().bytes().map_while(std::io::Result::ok) {
                 if sender.send(Event::Key(char::from(byte))).is_err() {
@@ -32,9 +31,22 @@ impl Keys {
             // The terminal is gone.
             let _ = sender.send(Event::End);
         };
-        let keys = Self { before };
         // It ends with the process, as nothing else ends a read.
         thread::Builder::new().spawn(read).ok().map(|_| keys)
+    }
+}
+
+impl Keys {
+    /// Sets the terminal so, also when a shell has set it back meanwhile (Ctrl-Z and `fg`).
+    pub(super) fn hold(&self) {
+        let Ok(mut now) = termios::tcgetattr(stdin()) else { return };
+        let waits_for_enter = LocalFlags::ICANON | LocalFlags::ECHO;
+        // Behind another program the terminal is not ours, and SIGTTOU would stop us.
+        let is_in_front = tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp());
+        if now.local_flags.intersects(waits_for_enter) && is_in_front {
+            now.local_flags.remove(waits_for_enter);
+            let _ = termios::tcsetattr(stdin(), SetArg::TCSANOW, &now);
+        }
     }
 }
 

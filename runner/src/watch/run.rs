@@ -16,9 +16,6 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::screen::{self, count};
 
-/// As many stories are told on a screen.
-const STORIES: usize = 1;
-
 /// What is checked, and why.
 pub(super) struct Run<'a> {
     pub(super) course: &'a Course,
@@ -52,7 +49,7 @@ impl<'a> Run<'a> {
         let verdicts = check(self.course, &self.queue, &built, &manner, line, tell)?;
         let places = Places::read(&self.course.root)?;
         let report = Report::of(self.course, &places, &built, &verdicts)?;
-        let mut shown = report.shown(STORIES);
+        let mut shown = report.shown_short(&self.focus);
         if self.is_shared && report.all_pass() {
             shown.push_str(&self.others(&manner, line)?);
         }
@@ -91,7 +88,7 @@ impl<'a> Run<'a> {
         }
         let places = Places::read(&self.course.root)?;
         let report = Report::of(self.course, &places, &built, &verdicts)?;
-        Ok(format!("\nIn other labs, what passed before:\n\n{}", report.shown(STORIES)))
+        Ok(format!("\nIn other labs, what passed before:\n\n{}", report.shown_short(&[])))
     }
 }
 

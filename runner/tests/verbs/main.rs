@@ -217,6 +217,55 @@ fn warnings_are_mentioned() {
 }
 
 #[test]
+fn a_file_that_comes_back_with_an_older_time_is_built_anew() {
+    let kit = Kit::solved(&["1.1", "1.2", "2.1"]);
+    let greeter = "src/bin/greeter.rs";
+    kit.change(greeter, "hello, world", "bye, world");
+    fs::rename(kit.path(greeter), kit.path("bye.rs")).expect("a file that is there");
+    let given = kit.read("runner/starter/src/bin/greeter.rs.given");
+    kit.put(greeter, &given);
+    kit.fill_in(greeter, "2.1", "    println!(\"hello, world\");");
+    kit.lab(&["check", "2.1"]).ends_with(0);
+    fs::rename(kit.path("bye.rs"), kit.path(greeter)).expect("a file that is there");
+    kit.lab(&["check", "2.1"]).ends_with(1);
+}
+
+#[test]
+fn what_cannot_be_remembered_is_told_all_the_same() {
+    let kit = Kit::solved(&["1.1", "1.2", "2.1"]);
+    kit.put(".lab", "no folder");
+    let check = kit.lab(&["check", "2"]).ends_with(0);
+    assert!(check.stdout.contains("2 of 2 checks pass"), "{}", check.stdout);
+    check.complains("note: this will not be remembered");
+    let hint = kit.lab(&["hint", "2.1"]).ends_with(0);
+    assert!(hint.stdout.contains("Whom?"), "{}", hint.stdout);
+    fs::remove_file(kit.path(".lab")).expect("a file that is there");
+}
+
+#[test]
+fn a_file_that_is_no_text_can_be_put_back() {
+    let kit = Kit::fresh();
+    let given = kit.read(SERVER);
+    fs::write(kit.path(SERVER), b"fn main() {} // \xff\n").expect("a file");
+    let status = kit.lab(&[]).ends_with(0);
+    assert!(status.stdout.contains("src/bin/echo_server.rs:1: "), "{}", status.stdout);
+    kit.lab(&["reset", "1.1"]).ends_with(3).complains("--file` puts it back whole");
+    kit.lab(&["reset", "1.1", "--file"]).ends_with(0);
+    assert_eq!(kit.read(SERVER), given);
+}
+
+#[test]
+fn other_programs_are_no_progress() {
+    let kit = Kit::solved(&["1.1", "1.2", "2.1"]);
+    kit.lab(&["check", "2"]).ends_with(0);
+    let mut lab = kit.command(&["check", "2"]);
+    let output = lab.env("LAB_PROGRAMS", "nowhere").output().expect("cargo lab");
+    assert_eq!(output.status.code(), Some(1));
+    let status = kit.lab(&[]).ends_with(0);
+    assert!(status.stdout.contains("40/40 points"), "{}", status.stdout);
+}
+
+#[test]
 fn checks_that_cannot_be_built_are_another_matter() {
     let kit = Kit::solved(&["1.1", "1.2", "2.1"]);
     kit.change("tests/lab1_echo.rs", "fn start()", "fn start(");

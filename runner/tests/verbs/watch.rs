@@ -151,6 +151,24 @@ fn each_change_is_checked() {
 }
 
 #[test]
+fn what_may_pass_is_told_and_the_watching_goes_on() {
+    let kit = Kit::solved(&["1.1", "2.1"]);
+    let mut watch = Watching::in_a_pipe(&kit, &[]);
+    watch.shows("next: 1.2 Sending it back");
+    let manifest = kit.read("Cargo.toml");
+    kit.put("Cargo.toml", "[package");
+    kit.fill_in(SERVER, "1.2", RIGHT);
+    watch.shows("error: cargo cannot build the checks");
+    kit.put("Cargo.toml", &manifest);
+    std::fs::rename(kit.path(SERVER), kit.path("server.rs")).expect("a file that is there");
+    watch.shows("was saved");
+    std::fs::rename(kit.path("server.rs"), kit.path(SERVER)).expect("a file that is there");
+    watch.shows("✓ 1.2  Sending it back");
+    std::fs::write(kit.path(SERVER), b"fn main() {} // \xff\n").expect("a file");
+    watch.shows("✗ echo_server does not compile");
+}
+
+#[test]
 fn a_change_while_checks_run_begins_anew() {
     let kit = Kit::solved(&["1.1", "2.1"]);
     let mut watch = Watching::in_a_pipe(&kit, &[]);
