@@ -622,6 +622,11 @@ fn client_prints_the_reply() {
         "the client waits for the server to close: the reply ends when as many bytes have come \
          back as were sent",
     )
+    .cause(
+        &[Seen::Status],
+        "the reply was there, and was given up: a read that finds nothing for a moment fails \
+         with WouldBlock or TimedOut, which is no end; read on until the timeout is over",
+    )
     .read(handout::REPLY);
     let server = Listening::start();
     let client = client("tcp_client", &["127.0.0.1", &server.port(), "Hello, World"]);

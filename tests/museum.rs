@@ -275,6 +275,13 @@ const EXHIBITS: &[Exhibit] = &[
         told: "only after we had closed our side",
     },
     Exhibit {
+        name: "whole-buffer",
+        program: "tcp_server",
+        mistake: "the whole buffer is written, and not what the read returned",
+        check: "the_server_answers_in_uppercase",
+        told: "the whole buffer was sent",
+    },
+    Exhibit {
         name: "one-read",
         program: "tcp_server",
         mistake: "one read for each connection",
@@ -380,6 +387,13 @@ const EXHIBITS: &[Exhibit] = &[
         told: "ask the socket which one it got",
     },
     // tcp_client
+    Exhibit {
+        name: "takes-nothing-yet-for-the-end",
+        program: "tcp_client",
+        mistake: "a read that finds nothing for a moment is an error",
+        check: "the_client_prints_the_reply",
+        told: "WouldBlock or TimedOut, which is no end",
+    },
     Exhibit {
         name: "one-read",
         program: "tcp_client",

@@ -126,6 +126,9 @@ fn exchange(
                     return Ok(());
                 }
             }
+            Err(error) if flaw("takes-nothing-yet-for-the-end") && unsent.is_empty() => {
+                return Err(error);
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }

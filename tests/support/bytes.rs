@@ -91,6 +91,10 @@ pub fn difference(want: &[u8], got: &[u8]) -> Option<String> {
     }
 }
 
+/// The cause of NUL bytes behind others.
+pub(crate) const WHOLE_BUFFER: &str = "NUL bytes came that nobody sent: the whole buffer was \
+     sent, and not only the part that was filled by the read";
+
 /// What kind of mistake turns `sent` into `got` where `want` was due, if it is one that
 /// many have made before.
 pub fn likely_mistake(sent: &[u8], want: &[u8], got: &[u8]) -> Option<String> {
@@ -116,10 +120,7 @@ pub fn likely_mistake(sent: &[u8], want: &[u8], got: &[u8]) -> Option<String> {
         );
     }
     if got.contains(&0) && !sent.contains(&0) {
-        return known(
-            "NUL bytes came that nobody sent: the whole buffer was sent, and not only the part \
-             that was filled by the read",
-        );
+        return known(WHOLE_BUFFER);
     }
     if is(lossy.to_uppercase().as_bytes()) {
         return known(

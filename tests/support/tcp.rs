@@ -266,8 +266,12 @@ impl Peer {
     pub fn expect_no_more(&mut self, time: Duration, promise: &Promise) {
         let mut more = [0; 256];
         if let Ok(length @ 1..) = self.read_some(&mut more, time) {
-            let more = bytes::show(&more[..length], 60);
-            promise.broken(Seen::More, format!("behind what was expected came {more}"));
+            let more = &more[..length];
+            let are_nul = more.iter().all(|byte| *byte == 0);
+            let cause = are_nul.then(|| bytes::WHOLE_BUFFER.to_owned());
+            let more = bytes::show(more, 60);
+            let happened = format!("behind what was expected came {more}");
+            promise.broken_because(Seen::More, happened, cause);
         }
     }
 
@@ -419,7 +423,7 @@ impl Peer {
             return Some(
                 "the answer came only after we had closed our side: the server reads to the \
                  end of the stream (read_to_end, read_to_string), or until a buffer is full \
-                 (read_exact), before it answers"
+                 (read_exact), before it answers, or keeps its answer in a buffer (BufWriter)"
                     .to_owned(),
             );
         }
