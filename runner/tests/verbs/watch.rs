@@ -151,6 +151,21 @@ fn each_change_is_checked() {
 }
 
 #[test]
+fn what_programs_share_is_checked_in_all_labs() {
+    let kit = Kit::solved(&["1.1", "1.2", "2.1"]);
+    kit.lab(&["check"]).ends_with(0);
+    let mut watch = Watching::in_a_pipe(&kit, &[]);
+    watch.shows("All steps are done.\n");
+    kit.change("src/words.rs", "ready to receive", "ready to relieve");
+    watch.shows("src/words.rs was saved; checking 2.1");
+    watch.shows("✓ 2.1  Hello, world");
+    watch.shows("In other labs, what passed before:");
+    watch.shows("✗ lab 1 · it_says_where_it_listens");
+    kit.change("src/words.rs", "ready to relieve", "ready to receive");
+    watch.shows("✓ 1.1  Listening");
+}
+
+#[test]
 fn what_may_pass_is_told_and_the_watching_goes_on() {
     let kit = Kit::solved(&["1.1", "2.1"]);
     let mut watch = Watching::in_a_pipe(&kit, &[]);
