@@ -17,6 +17,7 @@ use crate::places::Places;
 use crate::process::Stop;
 use crate::progress::Progress;
 use crate::report::Report;
+use crate::status::Detail;
 use crate::{doctor, explain, hint, reset, screen, status, watch};
 
 /// A check has failed, or something is broken.
@@ -230,7 +231,7 @@ fn check_once(
         }
         Telling::Stories(stories) => {
             let near: Vec<_> = jobs.iter().filter_map(|job| job.step).collect();
-            let next = report.next(&progress, &near)?;
+            let next = report.next(&progress, &near, Detail::All)?;
             screen::print(&format!("{}\n{next}", report.shown(stories)));
         }
     }

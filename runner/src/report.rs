@@ -15,7 +15,7 @@ use crate::jobs::Job;
 use crate::places::Places;
 use crate::progress::Progress;
 use crate::screen::{self, count, cut, pad, spread, wrap};
-use crate::status;
+use crate::status::{self, Detail};
 use crate::story::CAUSE;
 
 /// The version of what `--json` writes.
@@ -275,7 +275,12 @@ impl<'a> Report<'a> {
     ///
     /// # Errors
     /// A handout cannot be read.
-    pub(crate) fn next(&self, progress: &Progress, near: &[StepNumber]) -> Result<String> {
+    pub(crate) fn next(
+        &self,
+        progress: &Progress,
+        near: &[StepNumber],
+        detail: Detail,
+    ) -> Result<String> {
         let mut programs = self.built.programs.iter();
         let broken = programs.find(|(_, program)| matches!(program, Program::Broken(_)));
         match broken {
@@ -283,7 +288,7 @@ impl<'a> Report<'a> {
                 let title = format!("next: make {name} compile");
                 Ok(format!("{}, as the compiler says above\n", title.bold()))
             }
-            None => status::next(self.course, progress, self.places, near),
+            None => status::next(self.course, progress, self.places, near, detail),
         }
     }
 

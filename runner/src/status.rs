@@ -38,7 +38,7 @@ pub(crate) fn status(course: &Course) -> Result<String> {
         let text = format!("! {fault}; `git diff` shows what was changed");
         let _ = writeln!(shown, "{}", wrap(&text, columns, 2));
     }
-    let _ = write!(shown, "\n{}", next(course, &progress, &places, &[])?);
+    let _ = write!(shown, "\n{}", next(course, &progress, &places, &[], Detail::All)?);
     Ok(shown)
 }
 
@@ -141,7 +141,16 @@ fn is_done(lab: &Lab, step: StepNumber, progress: &Progress, places: &Places) ->
     progress.is_done(lab, step) || places.is_solved(step) && !progress.has_failed(lab, step)
 }
 
-/// What to do next: the step, its handout, its place, its check, its hints.
+/// How much is said of what to do next.
+#[derive(Clone, Copy)]
+pub(crate) enum Detail {
+    /// The step, its handout, its place, its check, its hints.
+    All,
+    /// The step and its place, in one line.
+    Line,
+}
+
+/// What to do next.
 ///
 /// # Errors
 /// A handout cannot be read.
@@ -150,6 +159,7 @@ pub(crate) fn next(
     progress: &Progress,
     places: &Places,
     near: &[StepNumber],
+    detail: Detail,
 ) -> Result<String> {
     let found = next_step(course, progress, places, near);
     let Some((number, (lab, step))) =
@@ -161,6 +171,12 @@ pub(crate) fn next(
     };
     let handout = Handout::read(&course.root, lab)?;
     let title = format!("next: {number} {}", handout.step(number));
+    let place = places.found(number);
+    let place = place.map(|place| format!("{}:{}", place.file.display(), place.line));
+    if matches!(detail, Detail::Line) {
+        let place = place.map(|place| format!(" · {place}")).unwrap_or_default();
+        return Ok(format!("{}{place}\n", title.bold()));
+    }
     let about = format!(
         " · about {} · {}",
         count(step.minutes, "minute"),
@@ -172,8 +188,8 @@ pub(crate) fn next(
         let _ = writeln!(shown, "  {} {text}", format!("{label:<7}").dimmed());
     };
     line("read", &handout.place(number));
-    if let Some(place) = places.found(number) {
-        line("write", &format!("{}:{}", place.file.display(), place.line));
+    if let Some(place) = place {
+        line("write", &place);
     }
     line("check", &format!("cargo lab check {number}"));
     line("stuck?", &format!("cargo lab hint {number}"));

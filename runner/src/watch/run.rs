@@ -15,6 +15,7 @@ use crate::process::Stop;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::screen::{self, count};
+use crate::status::Detail;
 
 /// What is checked, and why.
 pub(super) struct Run<'a> {
@@ -54,8 +55,7 @@ impl<'a> Run<'a> {
             shown.push_str(&self.others(&manner, line)?);
         }
         let progress = Progress::read(&self.course.root);
-        let next = report.next(&progress, &self.focus)?;
-        shown.push_str(&format!("\n{next}"));
+        shown.push_str(&report.next(&progress, &self.focus, Detail::Line)?);
         Ok(shown)
     }
 

@@ -201,7 +201,7 @@ fn a_change_while_checks_run_begins_anew() {
 fn nothing_is_checked_that_has_not_changed() {
     let kit = Kit::solved(&["1.1", "2.1"]);
     let mut watch = Watching::in_a_pipe(&kit, &[]);
-    watch.shows("stuck?  cargo lab hint 1.2\n");
+    watch.shows("next: 1.2 Sending it back · src/bin/echo_server.rs:20\n");
     // Saved as it was: the time is another one, the text is not.
     let copy = kit.path("src/bin/.echo_server.rs.swp");
     std::fs::write(&copy, kit.read(SERVER)).expect("a file");
