@@ -143,7 +143,8 @@ impl Kit {
     }
 }
 
-fn said(output: Output) -> Said {
+/// What came of a call.
+pub(crate) fn said(output: Output) -> Said {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     Said {
         stdout: text(output.stdout),
