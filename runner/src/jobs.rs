@@ -52,6 +52,7 @@ pub(crate) fn needs<'a>(jobs: &[Job<'a>]) -> (BTreeSet<&'a str>, BTreeSet<&'a st
     let checks = jobs.iter().map(|job| job.lab.plan.test.as_str());
     (programs.collect(), checks.collect())
 }
+
 /// Arguments that fit nothing in the course.
 #[derive(Debug)]
 pub(crate) struct Unknown(pub String);
