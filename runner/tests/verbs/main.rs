@@ -129,11 +129,17 @@ const ONCE_IN_UPPERCASE: &str = "
 #[test]
 fn a_failure_is_told_as_a_story() {
     let kit = Kit::solved(&["1.1", "2.1"]);
-    kit.fill_in(
-        SERVER,
-        "1.2",
-        "    let length = stream.read(&mut buffer)?;\n    stream.write_all(&buffer[..length])",
-    );
+    // It stays connected: whether a close comes as FIN or as RST would be a matter of time.
+    let later_in_uppercase = "
+    let mut is_first = true;
+    while let Ok(length @ 1..) = stream.read(&mut buffer) {
+        if !std::mem::take(&mut is_first) {
+            buffer.make_ascii_uppercase();
+        }
+        stream.write_all(&buffer[..length])?;
+    }
+    Ok(())";
+    kit.fill_in(SERVER, "1.2", later_in_uppercase);
     let check = kit.lab(&["check", "another_line_comes_back"]).ends_with(1);
     shows(check.stdout, file!["screens/check-story.txt"]);
 }
