@@ -5,7 +5,6 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
@@ -185,20 +184,17 @@ pub(crate) fn check<'a>(
         line.say(&format!("checking: {done} of {}{fail}", queue.len()));
     };
     line.say(&format!("checking: 0 of {}", queue.len()));
-    let run_folder = run_folder(built)?;
-    let mut verdicts = run_all(course, queue, built, manner, run_folder.path(), count)?;
+    let run = Run { course, built, manner, folder: run_folder(built)? };
+    let mut verdicts = run.all(queue, count)?;
     ensure!(verdicts.len() == queue.len(), "some checks were not run");
     // What others wait for is told too, even if nobody has asked for it.
     let awaited = awaited(&verdicts);
-    verdicts.extend(run_all(course, &awaited, built, manner, run_folder.path(), |_| ())?);
+    verdicts.extend(run.all(&awaited, |_| ())?);
     // In the order of the course, not that in which they ended.
     let place = |job: &Job<'_>| job.lab.jobs().position(|its| its.is(job));
     verdicts.sort_by_key(|verdict| (verdict.job.lab.number, place(&verdict.job)));
     if !is_about_others() {
-        let remembered = Progress::change(&course.root, |known| known.take(&verdicts, began));
-        if let Err(error) = remembered {
-            screen::note(&format!("note: this will not be remembered: {error:#}"));
-        }
+        Progress::remember(&course.root, |progress| progress.take(&verdicts, began));
     }
     Ok(verdicts)
 }
@@ -216,71 +212,71 @@ fn awaited<'a>(verdicts: &[Verdict<'a>]) -> Vec<Job<'a>> {
     awaited
 }
 
-/// Runs checks, in this order as far as they begin; each verdict is told as soon as it is
-/// there.
-///
-/// # Errors
-/// A check cannot be started, or all were stopped.
-fn run_all<'a>(
-    course: &Course,
-    jobs: &[Job<'a>],
-    built: &Built,
-    manner: &Manner<'_>,
-    run_folder: &Path,
-    mut tell: impl FnMut(&Verdict<'a>),
-) -> Result<Vec<Verdict<'a>>> {
-    let queue: Mutex<VecDeque<Job<'a>>> = Mutex::new(jobs.iter().copied().collect());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    let mut verdicts = Vec::new();
-    thread::scope(|scope| {
-        let (sender, receiver) = mpsc::channel();
-        for _ in 0..manner.at_once.clamp(1, jobs.len().max(1)) {
-            let sender = sender.clone();
-            let work = move || {
-                while let Some(job) = next() {
-                    let verdict = check_one(course, job, built, manner, run_folder);
-                    if sender.send(verdict).is_err() {
-                        break;
-                    }
-                }
-            };
-            thread::Builder::new()
-                .spawn_scoped(scope, work)
-                .context("cannot start a thread")?;
-        }
-        drop(sender);
-        for verdict in receiver {
-            // The first that cannot be run ends it all; the others are ended as well.
-            let verdict = verdict.inspect_err(|_| manner.stop.stop())?;
-            tell(&verdict);
-            verdicts.push(verdict);
-        }
-        anyhow::Ok(())
-    })?;
-    ensure!(!manner.stop.is_set(), "stopped");
-    Ok(verdicts)
+/// Checks that know of each other.
+struct Run<'r> {
+    course: &'r Course,
+    built: &'r Built,
+    manner: &'r Manner<'r>,
+    /// What they know; see [`run_folder`].
+    folder: TempDir,
 }
 
-fn check_one<'a>(
-    course: &Course,
-    job: Job<'a>,
-    built: &Built,
-    manner: &Manner<'_>,
-    run_folder: &Path,
-) -> Result<Verdict<'a>> {
-    let executable =
-        built.checks.get(&job.lab.plan.test).context("the checks are not built")?;
-    let mut keeper = Command::new(&built.keeper);
-    keeper.arg(std::process::id().to_string()).arg(manner.time_limit.to_string());
-    keeper.arg(executable).args([job.name, "--exact", "--nocapture", "--test-threads=1"]);
-    // As cargo does it.
-    keeper.current_dir(course.root.join("tests"));
-    keeper.env("LAB_RUN", run_folder).env("LAB_COLUMNS", screen::columns().to_string());
-    // The keeper ends it in time.
-    let limit = Duration::from_secs(u64::from(manner.time_limit)) + GRACE;
-    let ended = run(&mut keeper, limit, manner.stop)
-        .with_context(|| format!("cannot run the check {}", job.name))?;
-    Ok(Verdict::of(job, &ended, manner.time_limit))
+impl Run<'_> {
+    /// Runs checks, in this order as far as they begin; each verdict is told as soon as it
+    /// is there.
+    fn all<'a>(
+        &self,
+        jobs: &[Job<'a>],
+        mut tell: impl FnMut(&Verdict<'a>),
+    ) -> Result<Vec<Verdict<'a>>> {
+        let queue: Mutex<VecDeque<Job<'a>>> = Mutex::new(jobs.iter().copied().collect());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let stop = self.manner.stop;
+        let mut verdicts = Vec::new();
+        thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            for _ in 0..self.manner.at_once.clamp(1, jobs.len().max(1)) {
+                let sender = sender.clone();
+                let work = move || {
+                    while let Some(job) = next() {
+                        if sender.send(self.one(job)).is_err() {
+                            break;
+                        }
+                    }
+                };
+                let worker = thread::Builder::new().spawn_scoped(scope, work);
+                worker.context("cannot start a thread")?;
+            }
+            drop(sender);
+            for verdict in receiver {
+                // The first that cannot be run ends it all; the others are ended as well.
+                let verdict = verdict.inspect_err(|_| stop.stop())?;
+                tell(&verdict);
+                verdicts.push(verdict);
+            }
+            anyhow::Ok(())
+        })?;
+        ensure!(!stop.is_set(), "stopped");
+        Ok(verdicts)
+    }
+
+    fn one<'a>(&self, job: Job<'a>) -> Result<Verdict<'a>> {
+        let executable =
+            self.built.checks.get(&job.lab.plan.test).context("the checks are not built")?;
+        let time_limit = self.manner.time_limit;
+        let mut keeper = Command::new(&self.built.keeper);
+        keeper.arg(std::process::id().to_string()).arg(time_limit.to_string());
+        keeper.arg(executable).args([job.name, "--exact", "--nocapture", "--test-threads=1"]);
+        // As cargo does it.
+        keeper.current_dir(self.course.root.join("tests"));
+        keeper.env("LAB_RUN", self.folder.path());
+        keeper.env("LAB_COLUMNS", screen::columns().to_string());
+        // The keeper ends it in time.
+        let limit = Duration::from_secs(u64::from(time_limit)) + GRACE;
+        let ended = run(&mut keeper, limit, self.manner.stop)
+            .with_context(|| format!("cannot run the check {}", job.name))?;
+        Ok(Verdict::of(job, &ended, time_limit))
+    }
 }
 
 /// What the checks of one run know of each other: the programs that were built for them,

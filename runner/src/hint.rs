@@ -35,10 +35,7 @@ pub(crate) fn hint(course: &Course, number: StepNumber) -> Result<String> {
     let before = Progress::read(&course.root).hints(number).min(step.hints.len());
     let all_given = before == step.hints.len();
     if !all_given {
-        let remembered = Progress::change(&course.root, |progress| progress.give_hint(number));
-        if let Err(error) = remembered {
-            screen::note(&format!("note: this will not be remembered: {error:#}"));
-        }
+        Progress::remember(&course.root, |progress| progress.give_hint(number));
     }
     let columns = screen::columns();
     let mut shown = String::new();

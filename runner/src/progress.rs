@@ -13,7 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use crate::check::{Outcome, Verdict};
+use crate::check::Verdict;
 use crate::course::{Lab, StepNumber};
 use crate::jobs::Job;
 use crate::screen;
@@ -83,11 +83,19 @@ impl Progress {
                 let kept = fs::rename(&file, &aside).is_ok();
                 let kept = if kept { ", and is now progress.damaged.json" } else { "" };
                 screen::note(&format!(
-                    "note: {FOLDER}/{FILE} was damaged, or is of another version{kept}; `cargo lab check` finds out again \
-                     how far you are"
+                    "note: {FOLDER}/{FILE} was damaged, or is of another version{kept}; \
+                     `cargo lab check` finds out again how far you are"
                 ));
                 Self::default()
             }
+        }
+    }
+
+    /// Changes what is remembered, and says so if it cannot be: what was to be remembered
+    /// matters more.
+    pub(crate) fn remember(root: &Path, change: impl FnOnce(&mut Self)) {
+        if let Err(error) = Self::change(root, change) {
+            screen::note(&format!("note: this will not be remembered: {error:#}"));
         }
     }
 
@@ -96,7 +104,7 @@ impl Progress {
     ///
     /// # Errors
     /// It cannot be written.
-    pub(crate) fn change(root: &Path, change: impl FnOnce(&mut Self)) -> Result<Self> {
+    fn change(root: &Path, change: impl FnOnce(&mut Self)) -> Result<Self> {
         let shown = || format!("cannot write {FOLDER}/{FILE}");
         let folder = root.join(FOLDER);
         fs::create_dir_all(&folder).with_context(shown)?;
@@ -117,7 +125,7 @@ impl Progress {
     pub(crate) fn take(&mut self, verdicts: &[Verdict<'_>], at: SystemTime) {
         let at = in_millis(at.duration_since(UNIX_EPOCH).unwrap_or_default());
         for verdict in verdicts {
-            let passed = matches!(verdict.outcome, Outcome::Passed);
+            let passed = verdict.passes();
             let millis = in_millis(verdict.took);
             let lab = self.checks.entry(verdict.job.lab.number).or_default();
             lab.insert(verdict.job.name.to_owned(), Last { passed, millis, at });

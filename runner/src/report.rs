@@ -119,10 +119,8 @@ impl<'a> Report<'a> {
         }
         let failed = self.most_useful_first();
         shown.push_str(&self.stories(failed.iter().take(1), columns));
-        if let Some(left) = failed.len().checked_sub(1).filter(|left| *left > 0) {
-            let more = count(left as u64, "more check");
-            let verb = if left == 1 { "fails" } else { "fail" };
-            shown.push_str(&format!("\n{more} {verb}: `cargo lab check` names them.\n"));
+        if let Some(more) = more_fail(failed.len().saturating_sub(1)) {
+            shown.push_str(&format!("\n{more}: `cargo lab check` names them.\n"));
         }
         shown.push_str(&self.damage(columns));
         shown.push_str(&format!("\n{}\n", self.sum().bold()));
@@ -403,13 +401,8 @@ fn points<'v, 'a: 'v>(verdicts: impl IntoIterator<Item = &'v Verdict<'a>>) -> u3
 
 /// The names of further checks that fail.
 fn more(failed: &[&Verdict<'_>], columns: usize) -> String {
-    if failed.is_empty() {
-        return String::new();
-    }
-    let number = count(failed.len() as u64, "more check");
-    let verb = if failed.len() == 1 { "fails" } else { "fail" };
-    let mut shown =
-        format!("\n{number} {verb}; one tells its story with `cargo lab check NAME`:\n");
+    let Some(more) = more_fail(failed.len()) else { return String::new() };
+    let mut shown = format!("\n{more}; one tells its story with `cargo lab check NAME`:\n");
     for verdict in failed.iter().take(MOST_NAMES) {
         let step = verdict.job.step.map_or(String::new(), |step| step.to_string());
         let line = format!("  {} {}", pad(&step, 4), verdict.job.name);
@@ -420,4 +413,10 @@ fn more(failed: &[&Verdict<'_>], columns: usize) -> String {
         shown.push_str(&format!("       … and {left} more\n"));
     }
     shown
+}
+
+/// `3 more checks fail`; nothing for none.
+fn more_fail(number: usize) -> Option<String> {
+    let verb = if number == 1 { "fails" } else { "fail" };
+    (number > 0).then(|| format!("{} {verb}", count(number as u64, "more check")))
 }

@@ -16,7 +16,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Error, Result, anyhow};
 use colored::Colorize;
 use console::Term;
 
@@ -34,6 +34,9 @@ use crate::{hint, mounts, screen, status};
 
 /// An editor saves in several steps; what comes within this time belongs together.
 const QUIET: Duration = Duration::from_millis(60);
+
+/// So long at most it is waited for; what is then still being written comes next time.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often the terminal is looked at.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -129,7 +132,7 @@ impl<'a> Watch<'a> {
                     Ok(wish) => wish,
                     Err(error) => {
                         // It may pass: a file that is being moved, a manifest half written.
-                        self.show(&format!("error: {error:#}\n"));
+                        self.show_error(&error);
                         None
                     }
                 },
@@ -172,7 +175,7 @@ impl<'a> Watch<'a> {
         };
         match told {
             Ok(told) => self.show(&told),
-            Err(error) => self.show(&format!("error: {error:#}\n")),
+            Err(error) => self.show_error(&error),
         }
     }
 
@@ -244,7 +247,9 @@ impl<'a> Watch<'a> {
         let at = Instant::now();
         // What else comes in this time is dealt with behind the change.
         let mut others = Vec::new();
-        while let Ok(event) = self.events.recv_timeout(QUIET) {
+        while at.elapsed() < PATIENCE
+            && let Ok(event) = self.events.recv_timeout(QUIET)
+        {
             if !matches!(event, Event::Saved) {
                 others.push(event);
             }
@@ -335,6 +340,10 @@ impl<'a> Watch<'a> {
         self.clear_screen();
         let headline = screen::wrap(&format!("{why}; checking {what}"), screen::columns(), 2);
         self.is_seen = screen::print(&(headline + "\n"));
+    }
+
+    fn show_error(&mut self, error: &Error) {
+        self.show(&format!("error: {error:#}\n"));
     }
 
     /// Shows something on a screen of its own, above the keys.

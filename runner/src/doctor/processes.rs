@@ -5,11 +5,10 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::process::Command;
-use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::ask::ask;
+use nix::unistd::{Uid, User};
+
 use crate::course::{Port, Protocol};
 
 /// The state of a TCP socket that listens, and of a UDP socket that is not connected.
@@ -186,22 +185,13 @@ fn facts(stat: &str) -> Option<(&str, u32, u64)> {
 
 /// Whether it is the user who runs this program.
 pub(super) fn is_me(user: u32) -> bool {
-    static ME: LazyLock<Option<u32>> = LazyLock::new(|| {
-        let of_process = fs::metadata("/proc/self").map(|folder| folder.uid()).ok();
-        of_process.or_else(|| ask(Command::new("id").arg("-u"))?.stdout.trim().parse().ok())
-    });
-    *ME == Some(user)
+    Uid::current().as_raw() == user
 }
 
 /// A user's name, or a number if there is none.
 pub(super) fn user_name(user: u32) -> String {
-    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = users.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        let number: u32 = fields.get(2)?.parse().ok()?;
-        (number == user).then(|| (*fields.first()?).to_owned().into())?
-    });
-    name.unwrap_or_else(|| format!("number {user}"))
+    let known = User::from_uid(Uid::from_raw(user)).ok().flatten();
+    known.map_or_else(|| format!("number {user}"), |known| known.name)
 }
 
 #[cfg(test)]
