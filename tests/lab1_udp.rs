@@ -189,7 +189,7 @@ fn clients_that_vanish_do_not_stop_the_server() {
 fn a_burst_of_datagrams_is_answered() {
     let server = SERVER.start(&[]);
     let client = server.udp_client();
-    let promise = promise("32 datagrams sent at once are all answered").read(handout::DATAGRAM);
+    let promise = promise("32 datagrams sent at once are all answered").because("the server must be back in recvfrom before its receive buffer is full: what does not fit there is lost, so do not wait between two datagrams").read(handout::DATAGRAM);
     let datagrams: Vec<String> = (10..42).map(|number| format!("datagram {number}")).collect();
     for datagram in &datagrams {
         client.send(datagram.as_bytes());
@@ -429,7 +429,7 @@ fn the_largest_reply_is_printed_whole() {
 #[test]
 fn the_largest_message_is_sent_whole() {
     let promise =
-        promise("a message of 65,507 bytes goes out in one datagram").read(handout::DATAGRAM);
+        promise("a message of 65,507 bytes goes out in one datagram").because("a datagram is sent whole by one send: do not cut the message or write it in pieces; the reply needs a receive buffer of 65,507 bytes").read(handout::DATAGRAM);
     let message = seed::random_letters(&mut seed::random(), LARGEST);
     let server = Listening::start();
     let client = CLIENT.launch(&["127.0.0.1", &server.port()]).stdin(&message[..]).start();
@@ -539,7 +539,11 @@ fn a_client_before_its_server_hears_nothing_until_the_timeout() {
 fn the_timeout_is_as_long_as_told() {
     let promise =
         promise("`--timeout` is the time that the client waits for a reply, in seconds")
-            .cause(&[Seen::Stderr, Seen::Status], "times may be fractions of a second")
+            .cause(
+                &[Seen::Stderr, Seen::Status],
+                "a timeout is an error: `error: …` on stderr, status 1; and --timeout takes \
+                 fractions of a second",
+            )
             .cause(
                 &[Seen::Time],
                 "the value of --timeout is not used, or taken for milliseconds",
@@ -562,7 +566,7 @@ fn the_timeout_is_as_long_as_told() {
 
 #[test]
 fn a_slow_reply_within_the_time_counts() {
-    let promise = promise("a reply that comes within the time is taken").read(handout::WAITING);
+    let promise = promise("a reply that comes within the time is taken").because("the client gives up before its time is over, or does not print what comes late: each try waits for as long as --timeout says").read(handout::WAITING);
     let server = Listening::start();
     let client = CLIENT.start(&["--timeout", "4"], server.address, "hello");
     let question = server.receive(&client, &promise);
@@ -690,7 +694,7 @@ fn a_client_started_before_the_real_server_reaches_it() {
 #[test]
 fn the_wrong_port_looks_like_no_server() {
     let server = SERVER.start(&[]);
-    let promise = promise("a server on another port is not there: no reply within the time")
+    let promise = promise("a server on another port is not there: no reply within the time").because("sending succeeds whether somebody is there or not; only the timeout ends the wait, with an error that names the address, and status 1")
         .read(handout::WAITING);
     let wrong = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
     let end = CLIENT.start(&["--timeout", "0.3"], wrong.address, "hello").ended(&promise);
@@ -718,7 +722,7 @@ fn a_connected_client_is_told_that_nobody_is_there() {
 
 #[test]
 fn a_connected_client_gets_its_reply() {
-    let promise = promise("with --connect the exchange is the same").read(handout::UDP_CONNECT);
+    let promise = promise("with --connect the exchange is the same").because("connect(2) on a UDP socket only sets the peer's address: send and recv then go without one, and other senders are not heard").read(handout::UDP_CONNECT);
     let (server, stranger) = (Listening::start(), Listening::start());
     let client = CLIENT.start(&["--connect"], server.address, "hello");
     let question = server.receive(&client, &promise);
@@ -734,7 +738,7 @@ fn the_client_works_over_ipv6() {
     if !sockets::has_ipv6() {
         return;
     }
-    let promise = promise("`udp_client ::1 PORT` talks over IPv6").read(handout::EVERY_PROGRAM);
+    let promise = promise("`udp_client ::1 PORT` talks over IPv6").because("a socket bound to 0.0.0.0 cannot send to an IPv6 address: bind it to [::]:0 where the server's address is one").read(handout::EVERY_PROGRAM);
     let server = Listening::on(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 0));
     let client = CLIENT.start(&[], server.address, "six");
     let question = server.receive(&client, &promise);

@@ -844,7 +844,7 @@ fn a_client_before_its_server_is_refused() {
 #[test]
 fn the_wrong_port_is_refused() {
     let server = SERVER.start(&[]);
-    let promise = promise("a server on another port is not there: the connection is refused")
+    let promise = promise("a server on another port is not there: the connection is refused").because("connect fails at once if nobody listens on that port: say so, with the address, and end with status 1")
         .read(handout::REFUSED);
     let wrong = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
     let end = CLIENT.start_in_vain(&[], wrong.address, "hello").ended(&promise);
@@ -855,7 +855,7 @@ fn the_wrong_port_is_refused() {
 #[test]
 fn the_client_and_the_server_understand_each_other() {
     let server = SERVER.start(&[]);
-    let promise = promise("tcp_client gets its answer from tcp_server").read(handout::STREAM);
+    let promise = promise("tcp_client gets its answer from tcp_server").because("both pass alone, but not together: one waits for something (a newline, the end) that the other does not send").read(handout::STREAM);
     for message in ["hello", "zweite Größe", "x"] {
         let client = CLIENT.start(&[], server.address, message);
         CLIENT.printed(&client, message.to_ascii_uppercase().as_bytes(), &promise);
@@ -1035,7 +1035,7 @@ fn the_client_works_over_ipv6() {
     if !sockets::has_ipv6() {
         return;
     }
-    let promise = promise("`tcp_client ::1 PORT` talks over IPv6, and writes [::1]:PORT")
+    let promise = promise("`tcp_client ::1 PORT` talks over IPv6, and writes [::1]:PORT").because("the socket, or the way in which host and port are put together, is of IPv4 alone: ToSocketAddrs (getaddrinfo) knows both, and SocketAddr writes the brackets")
         .read(handout::EVERY_PROGRAM);
     let server = Listening::on(Ipv6Addr::LOCALHOST.into(), None);
     let client = CLIENT.start(&[], server.address, "six");

@@ -104,8 +104,9 @@ fn a_target_may_have_a_query_and_escapes() {
 fn a_request_without_host_is_served_here() {
     let site = Site::new();
     let server = SERVER.serve(&site, &[]);
-    let promise =
-        promise("this server does not ask for a Host field").read(handout::REQUEST_LINE);
+    let promise = promise("this server does not ask for a Host field")
+        .because("a request without Host is refused, which only lab 6 asks for")
+        .read(handout::REQUEST_LINE);
     for request in
         ["GET /HelloWorld.html HTTP/1.1\r\n\r\n", "GET /HelloWorld.html HTTP/1.0\r\n\r\n"]
     {
@@ -241,7 +242,7 @@ fn clients_that_leave_or_reset_change_nothing() {
 fn once_ends_after_one_answer() {
     let site = Site::new();
     let server = SERVER.serve(&site, &["--once"]);
-    let promise = promise("with --once the server exits after one request, status 0")
+    let promise = promise("with --once the server exits after one request, status 0").because("--once means --requests 1: after the first answer the loop ends, and with it the program")
         .read(handout::ONE_AT_A_TIME);
     ask(&server, &get("/HelloWorld.html"), &promise)
         .status("200", &promise)

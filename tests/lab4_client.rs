@@ -71,6 +71,7 @@ fn the_request_has_the_fields_that_servers_expect() {
             "Host is the host as it was given, with the port unless that is 80",
         )
         .cause(&[Seen::More], "each field once, an empty line, and nothing behind it")
+        .because("a field is missing, or empty: each is a line `Name: value` behind the request line")
         .read(handout::ASKING);
     let asked = ask(&[], &promise);
     let host = format!("127.0.0.1:{}", asked.port);
@@ -1224,6 +1225,7 @@ fn a_session_adds_host_and_says_so() {
     )
     .cause(&[Seen::Part], "HTTP/1.1 demands Host; HTTP/1.0 does not")
     .cause(&[Seen::More, Seen::Other], "a Host that was typed stays as it was typed")
+    .cause(&[Seen::Stderr], "what was not typed is told: a person wants to know what was sent")
     .read(handout::SESSION);
     let mut talk = Talk::start(&[], "GET / HTTP/1.1\n\n", &promise);
     let host = format!("127.0.0.1:{}", talk.port);
@@ -1340,7 +1342,7 @@ fn a_closed_stdout_ends_the_client_quietly() {
 
 #[test]
 fn errors_are_plain_text_with_no_color() {
-    let promise = promise("errors have no colour on a terminal with NO_COLOR set")
+    let promise = promise("errors have no colour on a terminal with NO_COLOR set").because("colour is for a terminal, and for nobody who has set NO_COLOR: ask both before you write an escape sequence")
         .read(handout::EVERY_PROGRAM);
     let closed = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
     manners::no_colour_is_no_colour(launch(&["127.0.0.1", &closed.port(), "/"]), &promise);

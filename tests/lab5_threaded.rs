@@ -164,7 +164,11 @@ fn many_clients_at_once_each_get_their_own_file() {
 #[test]
 fn the_console_tells_of_each_connection() {
     let promise = promise("for each client come `Received connection from …`, `Received request from …:` with the head below it, and `Connection to … is closed.`")
-        .cause(&[Seen::Stdout], "the lines go to stdout, at once")
+        .cause(
+            &[Seen::Stdout],
+            "a line is missing, worded otherwise, or comes too late: each is printed to stdout \
+             when it happens, and flushed, also for a client that says nothing or resets",
+        )
         .read(handout::CONSOLE);
     let site = Site::new();
     let server = SERVER.serve(&site, &[]);
@@ -282,7 +286,7 @@ fn the_lines_of_clients_are_never_mixed() {
 
 #[test]
 fn what_clients_send_cannot_drive_the_terminal() {
-    let promise = promise("the answer to a request with control characters comes");
+    let promise = promise("the answer to a request with control characters comes").because("a request with odd bytes is answered like any other: only what is printed of it is escaped");
     manners::clients_cannot_drive_its_terminal(&SERVER.program, |server, bytes| {
         let target = [b"GET /", bytes, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
         let field = [b"GET / HTTP/1.1\r\nHost: a\r\nX: ", bytes, b"\r\n\r\n"].concat();
@@ -294,7 +298,7 @@ fn what_clients_send_cannot_drive_the_terminal() {
 
 #[test]
 fn quiet_leaves_the_ready_line() {
-    let promise = promise("with --quiet the ready line is all that stands on stdout")
+    let promise = promise("with --quiet the ready line is all that stands on stdout").because("--quiet is for the lines of connections and requests: they are left out, the ready line stays, errors go to stderr")
         .read(handout::CONSOLE);
     let site = Site::new();
     let server = SERVER.serve(&site, &["--quiet"]);
@@ -309,7 +313,7 @@ fn quiet_leaves_the_ready_line() {
 
 #[test]
 fn slash_is_the_index() {
-    let promise = promise("/ is answered with index.html").read(handout::SERVED);
+    let promise = promise("/ is answered with index.html").because("here / stands for /index.html: put that in its place once the query has been taken off and the target is known").read(handout::SERVED);
     let site = Site::new();
     site.file("index.html", b"the index");
     let server = SERVER.serve(&site, &[]);
@@ -673,6 +677,7 @@ fn the_server_takes_port_8080_unless_told() {
     let promise = promise(
         "without arguments the server takes 127.0.0.1/8080, or the next port that is free",
     )
+    .because("the port has another default, or a taken one is not followed by the next")
     .read(handout::CONSOLE);
     let _lock = manners::alone_with_the_default_port();
     let server = SERVER.program.launch(&[]).start().ready(ReadyLine::RUNNING);

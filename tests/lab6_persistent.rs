@@ -53,7 +53,7 @@ fn each_answer_says_date_and_connection() {
 }
 
 fn answers_say_date_and_connection() {
-    let promise = promise("each answer, be it 200, 404 or 400, says Date and Connection")
+    let promise = promise("each answer, be it 200, 404 or 400, says Date and Connection").because("the fields are written for some answers only: let one function write the head of all")
         .read(handout::KEEP_ALIVE);
     let site = Site::new();
     let (server, _log) = serve_first(&site, &[]);
@@ -256,12 +256,21 @@ fn the_last_request_of_a_hundred_closes_the_connection() {
     }
 }
 
+const CONSOLE_TELLS_THE_END: &str = "the console tells once how each connection ended: `Timeout, \
+     …` or `Maximum …` stands in place of `Connection to … is closed.`";
+
 #[test]
 fn an_idle_connection_is_closed_after_the_timeout() {
     let promise = promise("a connection that is idle for --keep-alive-timeout is closed, and the console says `Timeout, …`")
         .cause(&[Seen::StillOpen], "the wait for the next request has no end")
         .cause(&[Seen::Time, Seen::Closed, Seen::Reset], "it was closed too early")
         .cause(&[Seen::Other], "timeout= is in whole seconds, rounded up")
+        .cause(
+            &[Seen::More],
+            "a client that has sent no byte of its next request is no mistake: the connection \
+             is closed without an answer",
+        )
+        .cause(&[Seen::Stdout], CONSOLE_TELLS_THE_END)
         .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &["--keep-alive-timeout", "1.6"]);
@@ -332,6 +341,7 @@ fn a_client_that_drips_is_given_up() {
             )
             .cause(&[Seen::Closed], "an answer is due, as a part of a request has come")
             .cause(&[Seen::Status], ANSWERED_EARLY)
+            .cause(&[Seen::Stdout], CONSOLE_TELLS_THE_END)
             .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &["--keep-alive-timeout", "0.6"]);
@@ -376,7 +386,7 @@ fn idle_connections_do_not_hold_up_the_end() {
 
 #[test]
 fn the_console_tells_each_step() {
-    let promise = promise("behind each answer on a connection that goes on the console says `Request completed, waiting for next request from: ADDR:PORT`")
+    let promise = promise("behind each answer on a connection that goes on the console says `Request completed, waiting for next request from: ADDR:PORT`").because("the line tells that the server waits for the next request: it follows each answer behind which the connection goes on, and no other")
         .read(handout::REQUESTS);
     let site = Site::new();
     let (server, _log) = serve(&site, &[]);
@@ -792,8 +802,9 @@ fn a_file_that_the_client_has_is_not_sent_again() {
         let promise = promise(format!("If-Modified-Since: {date} gets 304, without a body: it is at or after the file's time, {MODIFIED_AT}"))
             .cause(
                 &[Seen::Status],
-                "compare dates, not their text: in whole seconds, in all three forms (RFC 9110 \
-                 §5.6.7), a date in the future too, and for HEAD as for GET",
+                "compare dates, not their text: a date at or after the file's time, in whole \
+                 seconds, in all three forms (RFC 9110 §5.6.7), in the future too, and for HEAD \
+                 as for GET",
             )
             .cause(
                 &[Seen::Other, Seen::More],
@@ -890,14 +901,16 @@ fn a_file_that_changes_is_sent_again() {
 
 #[test]
 fn the_log_has_two_lines_for_each_exchange() {
-    let promise =
-        promise("for each exchange the log gets two lines, in the form that the handout shows")
-            .cause(&[Seen::Other], "the fields, their order and the brackets are fixed")
-            .cause(
-                &[Seen::Nothing, Seen::Part],
-                "the lines must be in the file when the exchange is over, not in a buffer",
-            )
-            .read(handout::LOG);
+    let promise = promise(
+        "for each exchange the log gets two lines, in the form that the handout shows",
+    )
+    .cause(&[Seen::Other], "the fields, their order and the brackets are fixed")
+    .cause(
+        &[Seen::Nothing, Seen::Part],
+        "each exchange has a line for the request and one for the response, whatever its \
+                 status: they must be in the file when it is over, not in a buffer",
+    )
+    .read(handout::LOG);
     let site = Site::new();
     site.file("index.html", b"index");
     let (server, log) = serve(&site, &[]);
@@ -926,20 +939,67 @@ fn the_log_has_two_lines_for_each_exchange() {
         let request = format!(
             "[Client request from {client}][Connection: {connection}][Method: {method}][Request file name: {file}][Date: {DATE}]"
         );
-        // A request that says nothing of Connection is one whose connection closes.
-        let silent = request.replacen("[Connection: close]", "[Connection: -]", 1);
+        // A request that says nothing of Connection is one whose connection closes; and one
+        // that could not be read has two words, if one likes.
+        let or = if method == "-" {
+            request.replacen(
+                "[Method: -][Request file name: -]",
+                "[Method: no][Request file name: request]",
+                1,
+            )
+        } else {
+            request.replacen("[Connection: close]", "[Connection: -]", 1)
+        };
         let response = format!(
             "[Server response to {client}][StatusCode: HTTP/1.1 {status}][Date: {DATE}][Connection: {kept}]"
         );
         for (want, or, line) in
-            [(&request, &silent, &log[lines - 2]), (&response, &response, &log[lines - 1])]
+            [(&request, &or, &log[lines - 2]), (&response, &response, &log[lines - 1])]
         {
             if !fits(want, line) && !fits(or, line) {
-                promise
-                    .broken(Seen::Other, format!("a line is\n{line}\nand should be\n{want}"));
+                let told = format!("a line is\n{line}\nand should be\n{want}");
+                promise.broken_because(Seen::Other, told, wrong_field(want, line));
             }
         }
     }
+}
+
+/// Which field of a line of the log is not as it should be.
+fn wrong_field(want: &str, line: &str) -> Option<String> {
+    let fields = |line: &str| -> Vec<String> {
+        line.trim_matches(['[', ']']).split("][").map(str::to_owned).collect()
+    };
+    let (want, has) = (fields(want), fields(line));
+    if want.len() != has.len() {
+        return None;
+    }
+    let (want, has) = want.iter().zip(&has).find(|(want, has)| !fits(want, has))?;
+    let name = want.split(": ").next()?;
+    if want.contains(": ") && !has.starts_with(name) {
+        return None;
+    }
+    let cause = match name {
+        "Date" => "Date is the time in GMT, as in the answer's Date field".to_owned(),
+        "Request file name" => {
+            "the file's name is that of the target: without its query, and /index.html for /"
+                .to_owned()
+        }
+        "Connection" => {
+            "Connection is what the client said in the request's line, what the server says in \
+             the response's, - if it was not said"
+                .to_owned()
+        }
+        "StatusCode" => {
+            "the status line stands in the log as it was sent, with its words".to_owned()
+        }
+        name if name.contains("(localhost") => {
+            "in brackets stand a name and the address: localhost for a loopback address, else \
+             the address again"
+                .to_owned()
+        }
+        name => format!("{name} is not as in the exchange, or not at its place"),
+    };
+    Some(cause)
 }
 
 #[test]
@@ -1192,13 +1252,17 @@ fn the_combined_format_is_the_one_that_analysers_read() {
         lines += 1;
         let entry = &log.lines(lines, &promise)[lines - 1];
         let wrong = |what: &str| -> ! {
-            promise.broken(Seen::Other, format!("{what}, in the line\n{entry}"))
+            promise.broken_because(Seen::Other, format!("{what}, in the line\n{entry}"), Some(format!(
+                "{what}: this is the NCSA combined format, field by field; what is not there is \
+                 \"-\", and what could end a field is escaped")))
         };
         let Some(fields) = Combined::of(entry) else { wrong("its fields are not these") };
         let said = |field: &str, want: Option<&str>| want.is_none_or(|want| field == want);
         let no_bytes = bytes == Some("0") && fields.bytes == "-";
         match () {
-            () if fields.before != "127.0.0.1 - - " => wrong("it begins with the address"),
+            () if fields.before != "127.0.0.1 - - " => {
+                wrong("it does not begin with the address")
+            }
             () if !fields.is_of_now() => {
                 wrong("the date does not read like [10/Oct/2000:13:55:36 +0000], or is not now")
             }

@@ -26,7 +26,7 @@ use crate::{fresh, screen};
 pub(crate) const AT_ONCE: u8 = 12;
 
 /// A check that takes longer is ended, in seconds. On an idle machine none takes 10.
-pub(crate) const TIME_LIMIT: u32 = 60;
+pub const TIME_LIMIT: u32 = 60;
 
 /// How long a keeper may take to end what has taken too long.
 const GRACE: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ pub(crate) struct Verdict<'a> {
 }
 
 /// Whether a check passes, and if not, why.
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It passes.
     Passed,
     /// It fails, and tells why.
@@ -86,16 +86,21 @@ impl<'a> Verdict<'a> {
     }
 
     fn of(job: Job<'a>, ended: &Ended, time_limit: u32) -> Self {
-        let outcome = if ended.status.success() && says_passed(&ended.stdout) {
-            Outcome::Passed
-        } else {
-            match Story::read(&ended.stderr) {
-                Some(story) if story.is_skipped => Outcome::Skipped(story),
-                Some(story) => Outcome::Failed(story),
-                None => Outcome::Failed(untold(job, ended, time_limit)),
-            }
-        };
+        let untold = || Outcome::Failed(untold(job, ended, time_limit));
+        let outcome = Outcome::of(ended).unwrap_or_else(untold);
         Self { job, outcome, took: ended.took }
+    }
+}
+
+impl Outcome {
+    /// What one check says, run with `--exact` and `--nocapture`; nothing if it has neither
+    /// passed nor told a story.
+    pub fn of(ended: &Ended) -> Option<Self> {
+        if ended.status.success() && says_passed(&ended.stdout) {
+            return Some(Self::Passed);
+        }
+        let story = Story::read(&ended.stderr)?;
+        Some(if story.is_skipped { Self::Skipped(story) } else { Self::Failed(story) })
     }
 }
 

@@ -22,7 +22,7 @@ const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// Ends what runs, once: no command starts behind it.
 #[derive(Default)]
-pub(crate) struct Stop {
+pub struct Stop {
     is_set: AtomicBool,
     running: Mutex<BTreeSet<u32>>,
 }
@@ -30,7 +30,7 @@ pub(crate) struct Stop {
 impl Stop {
     /// Ends all that runs. A keeper ends what it keeps when it gets SIGHUP; of cargo the
     /// compilers end too, which would otherwise go on writing.
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         let running = self.lock();
         self.is_set.store(true, Ordering::SeqCst);
         for id in running.iter() {
@@ -40,7 +40,7 @@ impl Stop {
     }
 
     /// Whether [`Stop::stop`] was called.
-    pub(crate) fn is_set(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         self.is_set.load(Ordering::SeqCst)
     }
 
@@ -77,7 +77,7 @@ impl Stop {
 }
 
 /// How a command ended.
-pub(crate) struct Ended {
+pub struct Ended {
     /// Its exit status.
     pub status: ExitStatus,
     /// The beginning of what it wrote to stdout.
@@ -93,7 +93,7 @@ pub(crate) struct Ended {
 /// # Errors
 /// It cannot be started, was stopped ([`io::ErrorKind::Interrupted`]), or did not end
 /// ([`io::ErrorKind::TimedOut`]).
-pub(crate) fn run(command: &mut Command, limit: Duration, stop: &Stop) -> io::Result<Ended> {
+pub fn run(command: &mut Command, limit: Duration, stop: &Stop) -> io::Result<Ended> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let started = Instant::now();
     let mut child = stop.start(command)?;

@@ -28,14 +28,14 @@ const SKIPPED: &str = "– ";
 const NOT_YET: &str = "not yet implemented: ";
 
 /// Behind this stands what the check takes for the cause.
-pub(crate) const CAUSE: &str = "likely cause";
+pub const CAUSE: &str = "likely cause";
 
 /// The text of a labelled line begins in this column.
 const INDENT: usize = 18;
 
 /// A failed check's story.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Story {
+pub struct Story {
     /// As the check has written it.
     pub text: String,
     /// Whether the check was not tried at all.
@@ -45,7 +45,7 @@ pub(crate) struct Story {
 
 impl Story {
     /// Finds the story in what a check wrote to stderr.
-    pub(crate) fn read(stderr: &str) -> Option<Self> {
+    pub fn read(stderr: &str) -> Option<Self> {
         let starts = |line: &&str| line.starts_with(FAILED) || line.starts_with(SKIPPED);
         let lines: Vec<&str> = stderr.lines().skip_while(|line| !starts(line)).collect();
         let (headline, rest) = lines.split_first()?;
@@ -66,7 +66,7 @@ impl Story {
     }
 
     /// What stands behind a label, in one line.
-    pub(crate) fn fact(&self, label: &str) -> Option<&str> {
+    pub fn fact(&self, label: &str) -> Option<&str> {
         self.facts.iter().find(|(its, _)| its == label).map(|(_, text)| text.as_str())
     }
 

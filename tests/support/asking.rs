@@ -352,6 +352,7 @@ impl<Server: Answering> Asking<Server> {
     /// Without arguments the client asks port 12000 of this machine.
     pub fn without_arguments_port_12000_of_this_machine_is_asked(&self) {
         let promise = promise(format!("`{}` without arguments asks {DEFAULT}", self.client))
+            .because("the defaults of HOST and PORT are localhost and 12000")
             .read(handout::EVERY_PROGRAM);
         let ask = |options| self.launch(options).stdin("hello\n").start();
         let _lock = manners::alone_with_the_default_port();
@@ -415,7 +416,7 @@ impl<Server: Answering> Asking<Server> {
     /// lead to an error.
     pub fn errors_are_plain_text(&self, arguments: &[&str]) {
         let promise =
-            promise("errors have no colour in a pipe, nor anywhere with NO_COLOR set")
+            promise("errors have no colour in a pipe, nor anywhere with NO_COLOR set").because("colour is for a terminal, and for nobody who has set NO_COLOR: ask both before you write an escape sequence")
                 .read(handout::EVERY_PROGRAM);
         for forced in ["0", "1"] {
             let client = self.launch(arguments).env("CLICOLOR_FORCE", forced).start();

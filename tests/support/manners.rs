@@ -91,6 +91,7 @@ pub fn help_describes_every_option(program: &'static str, options: &[&str]) {
         "`{program} --help` prints every option ({}) and, at its end, examples; exit status 0",
         options.join(", ")
     ))
+    .because("each option needs a line of help: a doc comment at its field; what `after_help` says stands at the end")
     .try_it(format!("cargo run --bin {program} -- --help"))
     .read(handout::EVERY_PROGRAM);
     let end = complete(program, &["--help"]);
@@ -135,7 +136,7 @@ pub fn help_describes_every_option(program: &'static str, options: &[&str]) {
 
 /// `--version` prints a version.
 pub fn version_is_told(program: &'static str) {
-    let promise = promise(format!("`{program} --version` prints its version; exit status 0"))
+    let promise = promise(format!("`{program} --version` prints its version; exit status 0")).because("clap prints it once `version` stands in #[command(…)]; without clap --version is an option like others")
         .try_it(format!("cargo run --bin {program} -- --version"))
         .read(handout::EVERY_PROGRAM);
     let end = complete(program, &["--version"]);
@@ -184,6 +185,12 @@ pub fn a_taken_port_is_an_error(program: &ServerProgram) {
         "two servers now share one port and clients reach one or the other (do not set \
          SO_REUSEPORT, nor SO_REUSEADDR on a UDP socket), or the second took another one",
     )
+    .cause(
+        &[Seen::Stderr],
+        "an error has two lines: `error: WHAT: WHY` with the words of the operating system, \
+         and a `hint: …` that says what its reader can do",
+    )
+    .cause(&[Seen::Status], "an error that ends a program makes its exit status 1")
     .try_it(format!("cargo run --bin {} -- {}", program.name, first.port()))
     .read(handout::EVERY_PROGRAM);
     let second = program.launch_listening(&[&first.port()]).start().ended(&promise);
@@ -198,6 +205,7 @@ pub fn a_taken_port_is_an_error(program: &ServerProgram) {
 pub fn defaults_are_loopback_and_the_labs_port(program: &ServerProgram) {
     let expected = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), program.default_port);
     let promise = promise(format!("`{}` without arguments takes {expected}", program.name))
+        .because("the port has another default, or --host has one that is not 127.0.0.1")
         .try_it(format!("cargo run --bin {}", program.name))
         .read(handout::EVERY_PROGRAM);
     let _lock = alone_with_the_default_port();
@@ -300,6 +308,11 @@ pub fn a_foreign_address_is_an_error(program: &ServerProgram) {
     }
     let promise = promise("`--host ::2`, which no machine has, is an error, exit status 1")
         .cause(&[Seen::Stderr], "bind can fail: report why, and do not panic")
+        .cause(
+            &[Seen::StillOpen],
+            "only a port that is taken is a reason to try the next one: any other error of bind \
+             ends the program",
+        )
         .read(handout::EVERY_PROGRAM);
     let end = program.launch_listening(&["--host", "::2", "0"]).start().ended(&promise);
     no_crash_shown(&end, &promise);
@@ -327,6 +340,7 @@ pub fn start_on_ipv6(program: &ServerProgram) -> Option<Server> {
     let server = program.start(&["--host", "::1"]);
     if server.address.ip() != IpAddr::from(Ipv6Addr::LOCALHOST) {
         promise("`--host ::1` binds the IPv6 loopback address")
+            .because("--host is not looked at, or taken for an address of IPv4")
             .read(handout::EVERY_PROGRAM)
             .broken(Seen::Other, format!("it says that it is bound to {}", server.address));
     }

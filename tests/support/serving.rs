@@ -204,7 +204,7 @@ impl WebServer {
         let site = Site::new();
         fs::remove_file(site.path("filenotfound.html")).expect("a file is removed");
         let server = self.serve(&site, &[]);
-        let promise = promise("without filenotfound.html a 404 says `File not found`")
+        let promise = promise("without filenotfound.html a 404 says `File not found`").because("where the root has no filenotfound.html the body is the words `File not found`, and the status is 404 all the same")
             .read(handout::NOT_THERE);
         let answer = ask(&server, &get("/nowhere.html"), &promise);
         answer.status("404 Not Found", &promise);
@@ -723,8 +723,9 @@ impl WebServer {
     /// Where the machine has it.
     pub fn the_server_works_over_ipv6(&self) {
         let Some(server) = manners::start_on_ipv6(&self.program) else { return };
-        let promise =
-            promise("over IPv6 files are served as over IPv4").read(handout::EVERY_PROGRAM);
+        let promise = promise("over IPv6 files are served as over IPv4")
+            .because("something takes every address for one of IPv4")
+            .read(handout::EVERY_PROGRAM);
         ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
     }
 

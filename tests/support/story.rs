@@ -55,6 +55,23 @@ pub enum Seen {
     Stderr,
 }
 
+/// Whatever a check may see.
+const ANYTHING: &[Seen] = &[
+    Seen::Nothing,
+    Seen::Part,
+    Seen::Other,
+    Seen::More,
+    Seen::Closed,
+    Seen::Reset,
+    Seen::Refused,
+    Seen::StillOpen,
+    Seen::Ended,
+    Seen::Time,
+    Seen::Status,
+    Seen::Stdout,
+    Seen::Stderr,
+];
+
 /// What a program promises, and what to tell when it breaks the promise.
 #[derive(Clone)]
 pub struct Promise {
@@ -75,6 +92,12 @@ impl Promise {
     pub fn cause(mut self, seen: &[Seen], cause: impl Into<String>) -> Self {
         self.causes.push((seen.to_vec(), cause.into()));
         self
+    }
+
+    /// The likely cause whatever happened, if none that was named before fits.
+    #[must_use]
+    pub fn because(self, cause: impl Into<String>) -> Self {
+        self.cause(ANYTHING, cause)
     }
 
     /// The same promise, with this as the only cause.

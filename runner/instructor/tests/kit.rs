@@ -37,8 +37,8 @@ const NOT_FOR_STUDENTS: &[&str] = &[
     "tests/conformance.rs",
     "tests/manuals.rs",
     "tests/museum",
-    "tests/museum.rs",
     "tests/oracle",
+    "tests/proof",
     "tests/real_world",
     "tests/siege",
 ];

@@ -1,0 +1,411 @@
+//! The kit's own programs, changed in one place each by cargo-mutants: how many of these
+//! changes the checks notice.
+//!
+//! A change that nothing notices has survived. Each that may stands in `survivors.toml`,
+//! with a reason.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+use lab::project;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::manifest::parsed;
+
+const SURVIVORS: &str = "tests/proof/survivors.toml";
+
+/// A mutant's checks may take so many seconds; they end sooner, if not for a loop.
+const TEST_LIMIT: &str = "170";
+const BUILD_LIMIT: &str = "600";
+
+/// A share of the mutants: every `of`-th, from the `number`-th on, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Which share.
+    pub number: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+/// Files of which the mutants are tested alike.
+struct Group {
+    name: &'static str,
+    /// Patterns, relative to the project's folder; cargo-mutants knows those of lab-http
+    /// by the way from its manifest.
+    files: &'static [&'static str],
+    package: &'static str,
+    /// What is compiled of that package, so that a change that does not compile is known
+    /// from one that a check has noticed.
+    target: &'static [&'static str],
+    /// The tests, in the order in which cargo runs them.
+    tests: &'static [&'static str],
+    /// Into how many parts its mutants are divided, for more than one to be tested at once.
+    parts: u32,
+}
+
+const GROUPS: &[Group] = &[
+    Group {
+        name: "udp",
+        files: &["src/bin/udp_*.rs"],
+        package: "socket-lab",
+        target: &["--bins"],
+        tests: &["lab1_udp"],
+        parts: 1,
+    },
+    Group {
+        name: "tcp",
+        files: &["src/bin/tcp_*.rs"],
+        package: "socket-lab",
+        target: &["--bins"],
+        tests: &["lab2_tcp"],
+        parts: 1,
+    },
+    Group {
+        name: "shared",
+        files: &["src/*.rs"],
+        package: "socket-lab",
+        target: &["--lib"],
+        tests: ALL,
+        parts: 2,
+    },
+    Group {
+        name: "web",
+        files: &["src/**/web_server.rs"],
+        package: "lab-http",
+        target: &["--bin", "web_server"],
+        tests: &["lab3_web"],
+        parts: 1,
+    },
+    Group {
+        name: "client",
+        files: &["src/**/http_client/*.rs"],
+        package: "lab-http",
+        target: &["--bin", "http_client"],
+        tests: &["lab4_client"],
+        parts: 2,
+    },
+    Group {
+        name: "threaded",
+        files: &["src/**/threaded_web_server.rs"],
+        package: "lab-http",
+        target: &["--bin", "threaded_web_server"],
+        tests: &["lab5_threaded", "lab6_persistent"],
+        parts: 1,
+    },
+    Group {
+        name: "http",
+        files: &["src/http/*.rs"],
+        package: "lab-http",
+        target: &["--lib"],
+        tests: &["lab3_web", "lab4_client", "lab5_threaded", "lab6_persistent"],
+        parts: 8,
+    },
+];
+
+const ALL: &[&str] =
+    &["lab1_udp", "lab2_tcp", "lab3_web", "lab4_client", "lab5_threaded", "lab6_persistent"];
+
+/// The names of the groups.
+pub fn groups() -> impl Iterator<Item = &'static str> {
+    GROUPS.iter().map(|group| group.name)
+}
+
+/// A change that may survive.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Survivor {
+    /// What cargo-mutants calls it, without line and column.
+    mutant: String,
+    /// Why it cannot matter to a peer or a user.
+    because: String,
+}
+
+#[derive(Deserialize)]
+struct Survivors {
+    #[serde(default)]
+    survivor: Vec<Survivor>,
+}
+
+/// What has come of changing the programs.
+#[derive(Default)]
+pub struct Mutants {
+    /// How many changes compile.
+    pub viable: usize,
+    /// How many of these a check has noticed.
+    pub caught: usize,
+    /// Those that nothing notices, with a reason.
+    pub excused: Vec<(String, String)>,
+    /// Those that nothing notices, without one.
+    pub survivors: Vec<String>,
+}
+
+/// Tests mutants: those of one group or of all, and of these all or a part.
+///
+/// # Errors
+/// cargo-mutants is not installed, the groups do not have all mutants, or a test does not
+/// pass without a change.
+pub fn test(
+    root: &Path,
+    only: Option<&str>,
+    part: Option<Part>,
+    at_once: usize,
+    tell: impl Fn(&str) + Sync,
+) -> Result<Mutants> {
+    known(root)?;
+    let wanted = GROUPS.iter().filter(|group| only.is_none_or(|only| only == group.name));
+    let queue: VecDeque<Work> = wanted.flat_map(|group| group.work(part)).collect();
+    let queue = Mutex::new(queue);
+    let outcomes = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        let mut workers = Vec::new();
+        for number in 0..at_once.max(1) {
+            let (queue, outcomes, tell) = (&queue, &outcomes, &tell);
+            let work = move || -> Result<()> {
+                let tree = Tree::cloned(root, number)?;
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                    let Some(work) = next else { return Ok(()) };
+                    let new = tree.test(&work, tell)?;
+                    outcomes.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
+                }
+            };
+            workers.push(thread::Builder::new().spawn_scoped(scope, work)?);
+        }
+        for worker in workers {
+            worker.join().map_err(|_| anyhow::anyhow!("a worker crashed"))??;
+        }
+        anyhow::Ok(())
+    })?;
+    let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let is_whole = only.is_none() && part.is_none();
+    Mutants::of(root, outcomes, is_whole)
+}
+
+/// A part of a group.
+struct Work {
+    group: &'static Group,
+    part: Part,
+}
+
+impl Group {
+    fn work(&'static self, part: Option<Part>) -> Vec<Work> {
+        match part {
+            Some(part) => vec![Work { group: self, part }],
+            None => {
+                let parts = 0..self.parts;
+                parts
+                    .map(|number| Work { group: self, part: Part { number, of: self.parts } })
+                    .collect()
+            }
+        }
+    }
+}
+
+/// A clone of the project in which files are changed, and what is built of it.
+struct Tree {
+    folder: PathBuf,
+    source: PathBuf,
+}
+
+impl Tree {
+    /// Clones what is committed; what was built before is built on.
+    fn cloned(root: &Path, number: usize) -> Result<Self> {
+        let folder = root.join("target/mutants").join(number.to_string());
+        let source = folder.join("source");
+        fs::create_dir_all(&folder)?;
+        if source.exists() {
+            fs::remove_dir_all(&source)?;
+        }
+        let mut git = Command::new("git");
+        git.args(["clone", "--quiet", "--shared"]).arg(root).arg(&source);
+        ensure!(git.status()?.success(), "the project cannot be cloned");
+        Ok(Self { folder, source })
+    }
+
+    /// Name and fate of each mutant.
+    fn test(&self, work: &Work, tell: impl Fn(&str)) -> Result<Vec<Outcome>> {
+        let Group { name, package, target, tests, .. } = work.group;
+        let Part { number, of } = work.part;
+        let out = self.folder.join(format!("{name}-{number}-of-{of}"));
+        let mut cargo = mutants(&self.source, work.group);
+        cargo.args(["--in-place", "--timeout", TEST_LIMIT, "--build-timeout", BUILD_LIMIT]);
+        cargo.args(["--shard", &format!("{number}/{of}"), "--output"]).arg(&out);
+        cargo.args(["--test-package", &format!("{package},checks"), "--"]);
+        cargo.args(*target).args(tests.iter().flat_map(|test| ["--test", test]));
+        cargo.env("CARGO_TARGET_DIR", self.folder.join("target"));
+        cargo.env("CARGO_PROFILE_DEV_DEBUG", "0");
+        tell(&format!("mutants of {name}, part {} of {of}", number + 1));
+        let status = cargo.status()?;
+        // 2: some have survived; 3: some were ended after the time limit.
+        ensure!(
+            matches!(status.code(), Some(0 | 2 | 3)),
+            "cargo mutants: {status}; see {}",
+            out.display()
+        );
+        outcomes(&out.join("mutants.out/outcomes.json"))
+    }
+}
+
+/// `cargo mutants` for the files of a group.
+fn mutants(source: &Path, group: &Group) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(source).args(["mutants", "--workspace", "--colors", "never"]);
+    cargo.args(group.files.iter().flat_map(|files| ["--file", files]));
+    cargo.stdin(Stdio::null());
+    cargo
+}
+
+/// Every mutant of `src/` must be in a group, and cargo-mutants be there.
+fn known(root: &Path) -> Result<()> {
+    let list = |mut cargo: Command| -> Result<Vec<String>> {
+        let output = cargo.arg("--list").stderr(Stdio::inherit()).output()?;
+        ensure!(
+            output.status.success(),
+            "there is no cargo-mutants here: cargo install --locked cargo-mutants"
+        );
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok(text.lines().map(str::to_owned).collect())
+    };
+    let mut all = Command::new("cargo");
+    all.current_dir(root).args([
+        "mutants",
+        "--workspace",
+        "--colors",
+        "never",
+        "--file",
+        "src/**",
+    ]);
+    let all = list(all)?;
+    let mut in_groups = Vec::new();
+    for group in GROUPS {
+        in_groups.extend(list(mutants(root, group))?);
+    }
+    let left_out: Vec<_> = all.iter().filter(|name| !in_groups.contains(name)).collect();
+    ensure!(left_out.is_empty(), "these are in no group: {left_out:#?}");
+    Ok(())
+}
+
+/// A mutant's name and its fate.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    name: String,
+    fate: Fate,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    Caught,
+    Survived,
+    DoesNotCompile,
+}
+
+/// What cargo-mutants has written down.
+fn outcomes(file: &Path) -> Result<Vec<Outcome>> {
+    let text = fs::read_to_string(file);
+    // A part may have none.
+    let Ok(text) = text else { return Ok(Vec::new()) };
+    let json: Value = serde_json::from_str(&text)?;
+    let mut outcomes = Vec::new();
+    for outcome in json["outcomes"].as_array().context("no outcomes")? {
+        let Some(name) = outcome["scenario"]["Mutant"]["name"].as_str() else { continue };
+        let fate = match outcome["summary"].as_str() {
+            Some("CaughtMutant" | "Timeout") => Fate::Caught,
+            Some("MissedMutant") => Fate::Survived,
+            Some("Unviable") => Fate::DoesNotCompile,
+            other => anyhow::bail!("{name}: {other:?}"),
+        };
+        outcomes.push(Outcome { name: without_place(name), fate });
+    }
+    Ok(outcomes)
+}
+
+/// `src/net.rs:12:5: replace …` without line and column, which change with every line that
+/// is written above.
+fn without_place(name: &str) -> String {
+    let mut parts = name.splitn(4, ':');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(file), Some(_), Some(_), Some(what)) => {
+            format!("{}:{what}", file.replace("src/http/../bin", "src/bin"))
+        }
+        _ => name.to_owned(),
+    }
+}
+
+impl Mutants {
+    fn of(root: &Path, outcomes: Vec<Outcome>, is_whole: bool) -> Result<Self> {
+        let text = project::read(root, Path::new(SURVIVORS))?;
+        let known: Survivors = parsed(SURVIVORS, &text)?;
+        let mut reasons: BTreeMap<&str, (&str, bool)> = BTreeMap::new();
+        for survivor in &known.survivor {
+            reasons.insert(&survivor.mutant, (&survivor.because, false));
+        }
+        let mut mutants = Self::default();
+        for Outcome { name, fate } in outcomes {
+            mutants.viable += usize::from(fate != Fate::DoesNotCompile);
+            mutants.caught += usize::from(fate == Fate::Caught);
+            if fate == Fate::Survived {
+                match reasons.get_mut(name.as_str()) {
+                    Some((because, is_used)) => {
+                        *is_used = true;
+                        mutants.excused.push((name, (*because).to_owned()));
+                    }
+                    None => mutants.survivors.push(name),
+                }
+            }
+        }
+        let stale = reasons.iter().filter(|(_, (_, is_used))| is_whole && !is_used);
+        let stale: Vec<_> = stale.map(|(name, _)| name).collect();
+        ensure!(stale.is_empty(), "{SURVIVORS}: these do not survive: {stale:#?}");
+        Ok(mutants)
+    }
+}
+
+impl Mutants {
+    /// For the table.
+    pub fn figure(&self) -> String {
+        let Self { viable, caught, excused, survivors } = self;
+        let hundredths = 100.0 * *caught as f64 / (*viable).max(1) as f64;
+        let without = match survivors.len() {
+            0 => String::new(),
+            count => format!(", {count} without"),
+        };
+        let with = excused.len();
+        format!(
+            "{caught} of {viable} ({hundredths:.1} %); {with} survive with a reason{without}"
+        )
+    }
+}
+
+impl fmt::Display for Mutants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for survivor in &self.survivors {
+            writeln!(f, "survived, without a reason in {SURVIVORS}: {survivor}")?;
+        }
+        let Self { viable, caught, excused, .. } = self;
+        write!(
+            f,
+            "{caught} of {viable} mutants are caught; {} survive with a reason",
+            excused.len()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mutants_name_does_not_change_with_the_lines_above_it() {
+        let name = "src/net.rs:12:5: replace + with - in first::<T>";
+        assert_eq!(without_place(name), "src/net.rs: replace + with - in first::<T>");
+        let name = "src/http/../bin/web_server.rs:1:22: replace a -> b::C with D";
+        assert_eq!(without_place(name), "src/bin/web_server.rs: replace a -> b::C with D");
+    }
+}
