@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 
-use crate::{End, failed, flaw, message, print_reply, resolve, rest, seconds};
+use crate::{End, failed, flaw, manner, message, piece, print_reply, resolve, rest, seconds};
 
 /// Asks over TCP
 #[derive(Parser)]
@@ -84,6 +84,7 @@ fn exchange(
         stream.write_all(message)?;
     }
     stream.set_nonblocking(true)?;
+    stream.set_nodelay(manner("tiny-pieces"))?;
     let mut unsent = if flaw("sends-before-it-reads") { &[][..] } else { message };
     if flaw("one-write") {
         let _ = stream.write(message)?;
@@ -105,7 +106,7 @@ fn exchange(
             return Ok(());
         }
         let mut moved = false;
-        match stream.write(unsent) {
+        match stream.write(piece(unsent)) {
             _ if unsent.is_empty() => {}
             Ok(length) => {
                 unsent = &unsent[length..];

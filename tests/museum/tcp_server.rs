@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use crate::{
-    End, answer, cannot_listen, flaw, ready, resolve, rest, seconds, stop_flag, stopped,
+    End, answer, cannot_listen, flaw, piece, ready, resolve, rest, seconds, stop_flag, stopped,
 };
 
 /// How long an answer under way may take once the server is to end.
@@ -105,7 +105,7 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
             }
         }
         if !ready.is_empty() {
-            match stream.write(&ready) {
+            match stream.write(piece(&ready)) {
                 Ok(length) => {
                     ready.drain(..length);
                     last = Instant::now();
