@@ -192,7 +192,7 @@ fn run_all_documents(all_tools: bool) {
                     run(&block, Some(&Port { shown, real }), all_tools);
                 }
                 ["console"] => run(&block, None, all_tools),
-                ["sh" | "text" | "rust"] => {}
+                ["sh" | "text" | "rust" | "toml"] => {}
                 _ => panic!("{}: a block of no known kind: {kind:?}", block.place),
             }
         }
