@@ -19,7 +19,7 @@ mod udp_server;
 mod web_server;
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -123,7 +123,7 @@ pub(crate) fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, (u8, Str
     let mut found: Vec<SocketAddr> =
         found.map_err(|error| (1, format!("error: {host}: {error}")))?.collect();
     found.sort_by_key(SocketAddr::is_ipv6);
-    if flaw("ipv6-first") && host == "localhost" {
+    if flaw("ipv6-first") && host.parse::<IpAddr>().is_err() {
         found = vec![SocketAddr::new("::1".parse().unwrap(), port)];
     }
     Ok(found)
