@@ -145,6 +145,47 @@ fn each_datagram_gets_one_reply_of_its_own() {
 }
 
 #[test]
+fn a_datagram_that_comes_again_is_answered_again() {
+    let server = SERVER.start(&[]);
+    let client = server.udp_client();
+    let promise = promise("a datagram with the same bytes as the last one gets a reply, too")
+        .because(
+            "a client sends again when a reply was lost, and needs the reply: every datagram is \
+             answered, whatever came before",
+        )
+        .read(handout::DATAGRAM);
+    for _ in 0..3 {
+        client.send(b"again");
+        client.expect_all(&[b"AGAIN"], &promise);
+    }
+}
+
+#[test]
+fn no_word_ends_the_server() {
+    let server = SERVER.start(&[]);
+    let promise = promise("`quit`, `exit` and the like are data as any other")
+        .because(manners::NO_WORD_IS_A_COMMAND)
+        .read(handout::DATAGRAM);
+    for word in manners::COMMANDS_ELSEWHERE {
+        echoes(&server, word.as_bytes(), &promise);
+    }
+    echoes(&server, b"still there", &promise);
+}
+
+#[test]
+fn a_server_waits_for_datagrams_as_long_as_it_takes() {
+    let server = SERVER.start(&[]);
+    let promise = promise("a server that nobody asks waits until somebody does")
+        .because("a server has no timeout: recvfrom waits for as long as it takes")
+        .read(handout::DATAGRAM);
+    // Most timeouts that somebody might have chosen are over then.
+    if let Some(end) = server.running.ended_within(Duration::from_secs(6)) {
+        promise.broken(Seen::Ended, end.told());
+    }
+    echoes(&server, b"at last", &promise);
+}
+
+#[test]
 fn two_clients_at_once_get_their_own_replies() {
     let server = SERVER.start(&[]);
     let (a, b) = (server.udp_client(), server.udp_client());

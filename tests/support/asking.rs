@@ -195,13 +195,23 @@ impl<Server: Answering> Asking<Server> {
             ("no line end", "no line end"),
             ("only the first\nnot the second\n", "only the first"),
             ("größe\n", "größe"),
+            ("a\0b\n", "a\0b"),
         ] {
-            let (server, launch) = self.launch_beside_server(&[]);
-            let client = launch.stdin(input).start();
-            let reply = message.to_ascii_uppercase();
-            server.answer(&client, message.as_bytes(), reply.as_bytes(), &promise);
-            self.printed(&client, reply.as_bytes(), &promise);
+            self.takes_from_stdin(input.as_bytes(), message.as_bytes(), &promise);
         }
+        let promise = promise.only_because(
+            "a line is bytes, and need not be text: read it without decoding (read_until, \
+             sys.stdin.buffer)",
+        );
+        self.takes_from_stdin(b"gr\xf6\xdfe \xff\n", b"gr\xf6\xdfe \xff", &promise);
+    }
+
+    fn takes_from_stdin(&self, input: &[u8], message: &[u8], promise: &Promise) {
+        let (server, launch) = self.launch_beside_server(&[]);
+        let client = launch.stdin(input).start();
+        let reply = message.to_ascii_uppercase();
+        server.answer(&client, message, &reply, promise);
+        self.printed(&client, &reply, promise);
     }
 
     /// An input without any line is an error.

@@ -198,7 +198,21 @@ pub fn a_taken_port_is_an_error(program: &ServerProgram) {
     not_ready(&second, program, &promise);
     second.status(1, &promise).says(&says, &promise);
     no_crash_shown(&second, &promise);
+    plain(&second, &promise);
+    if second.errors().contains("error: Address already in use") {
+        promise.broken(Seen::Stderr, "stderr tells why, and not what was tried");
+    }
+    no_colour_is_no_colour(program.launch_listening(&[&first.port()]), &promise);
 }
+
+/// What ends a conversation in other protocols, or in examples elsewhere.
+pub const COMMANDS_ELSEWHERE: &[&str] = &[
+    "quit", "exit", "bye", "stop", "end", "close", "shutdown", "q", ".", "QUIT\n", "exit\r\n",
+];
+
+/// Why they do not here.
+pub const NO_WORD_IS_A_COMMAND: &str = "a word was taken for a command: here all bytes are data, and only the client ends a \
+     conversation, only a signal the server";
 
 /// Without arguments a server takes its default port on 127.0.0.1, or says that it is
 /// taken.

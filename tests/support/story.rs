@@ -109,6 +109,14 @@ impl Promise {
         promise
     }
 
+    /// The same promise, with this as the only cause, whatever is seen.
+    #[must_use]
+    pub fn only_because(&self, cause: &str) -> Self {
+        let mut promise = self.clone();
+        promise.causes.clear();
+        promise.because(cause)
+    }
+
     /// A command by which to see the same.
     #[must_use]
     pub fn try_it(mut self, command: impl Into<String>) -> Self {
