@@ -1,6 +1,8 @@
 //! The checks, as executables, and one of them run on programs of somebody's.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::env;
+use std::ffi::OsString;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,6 +34,8 @@ pub struct Programs {
     folder: Arc<TempDir>,
     /// The mistake that the museum's program makes, or how it goes about what it does.
     manner: String,
+    /// Where their interpreter is looked for.
+    path: Option<OsString>,
 }
 
 impl Checks {
@@ -107,7 +111,8 @@ impl Programs {
         for program in programs(course) {
             ensure!(files.contains_key(program), "{} has no {program}", folder.display());
         }
-        Self::linked(course, |program| files[program].clone())
+        let programs = Self::linked(course, |program| files[program].clone())?;
+        Ok(Self { path: Some(path_to_python()?), ..programs })
     }
 
     fn linked(course: &Course, executable: impl Fn(&str) -> PathBuf) -> Result<Self> {
@@ -115,7 +120,7 @@ impl Programs {
         for program in programs(course) {
             symlink(executable(program), folder.path().join(program))?;
         }
-        Ok(Self { folder: Arc::new(folder), manner: String::new() })
+        Ok(Self { folder: Arc::new(folder), manner: String::new(), path: None })
     }
 
     /// The same, in this manner.
@@ -127,7 +132,22 @@ impl Programs {
     fn give(&self, command: &mut Command) {
         command.env("LAB_PROGRAMS", self.folder.path());
         command.env("MUSEUM_EXHIBIT", &self.manner);
+        // Python's compiled modules would stand beside the programs.
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        command.envs(self.path.iter().map(|path| ("PATH", path)));
     }
+}
+
+/// PATH, with Python itself before any script that would choose one and start it, which may
+/// take a second each time.
+fn path_to_python() -> Result<OsString> {
+    let mut python = Command::new("python3");
+    python.args(["-c", "import sys; print(sys.executable)"]);
+    let output = python.output().context("python3 is needed for its right programs")?;
+    let executable = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    let folder = executable.parent().map(Path::to_owned);
+    let path = env::var_os("PATH").unwrap_or_default();
+    Ok(env::join_paths(folder.into_iter().chain(env::split_paths(&path)))?)
 }
 
 /// The names of all programs of the course, each once.
