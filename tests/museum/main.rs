@@ -108,7 +108,10 @@ pub(crate) fn options<T: Parser>() -> Result<T, (u8, String)> {
         ("one-retry-unless-told", "retries", "1"),
     ] {
         if flaw(name) {
-            command = command.mut_arg(argument, |argument| argument.default_value(value));
+            command = command.mut_args(|its| match its.get_id() == argument {
+                true => its.default_value(value),
+                false => its,
+            });
         }
     }
     let mut arguments: Vec<OsString> = std::env::args_os().collect();

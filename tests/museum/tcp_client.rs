@@ -110,14 +110,19 @@ fn exchange(
             return Ok(());
         }
         let mut moved = false;
-        match stream.write(unsent) {
-            _ if unsent.is_empty() => {}
-            Ok(length) => {
-                unsent = &unsent[length..];
-                moved = true;
+        // Not with nothing: even that takes a pending error away, and a read sees the end.
+        if !unsent.is_empty() {
+            match stream.write(unsent) {
+                Ok(length) => {
+                    unsent = &unsent[length..];
+                    moved = true;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    assert!(!flaw("panics-on-a-reset"), "{error}");
+                    return Err(error);
+                }
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
         }
         match stream.read(&mut buffer) {
             Ok(0) if flaw("no-reply-is-a-reply") && reply.is_empty() => return Ok(()),

@@ -441,7 +441,10 @@ fn converse(
             && request
                 .as_ref()
                 .is_some_and(|request| request.all("connection").next().is_some())
-            || flaw("reads-on-behind-400") && came_whole(came) && request.is_none()
+            || flaw("reads-on-behind-400")
+                && persistent
+                && came_whole(came)
+                && request.is_none()
             || flaw("answers-what-is-there") && request.is_some() && !held.is_empty();
         let says_so = goes_on || wanted && flaw("last-says-keep-alive");
         let for_head = request.as_ref().is_some_and(|request| request.method == "HEAD");

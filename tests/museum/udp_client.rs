@@ -108,9 +108,9 @@ pub(crate) fn run() -> End {
                 Err(_) => rest(),
             }
         }
-    }
-    if printed {
-        return Ok(());
+        if printed {
+            return Ok(());
+        }
     }
     let within = options.timeout.as_secs_f64();
     let what = match flaw("errors-without-address") {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::executables::root;
 use crate::first::First;
 use crate::program::{Ended, Launch, ReadyLine, Server, complete};
-use crate::story::{Promise, Seen};
+use crate::story::{Promise, Seen, quote};
 use crate::terminal::Terminal;
 use crate::{PATIENCE, bytes, handout, promise, sockets};
 use nix::fcntl::{Flock, FlockArg};
@@ -470,7 +470,8 @@ pub fn no_crash_shown(end: &Ended, promise: &Promise) {
     let errors = end.errors();
     for sign in ["panicked at", "Traceback", "RUST_BACKTRACE", "core dumped"] {
         if errors.contains(sign) {
-            let happened = format!("a crash is shown to the user:\n{}", errors.trim_end());
+            let happened =
+                format!("a crash is shown to the user:\n{}", quote(errors.trim().as_bytes()));
             let cause = "the program panicked, or an exception was not caught".to_owned();
             promise.broken_because(Seen::Stderr, happened, Some(cause));
         }
