@@ -11,7 +11,9 @@ use support::manners::{self, Over, ServerProgram};
 use support::program::{Ended, ReadyLine, Server};
 use support::tcp::{Busy, ClosedPort, Listening, Peer};
 use support::terminal::Terminal;
-use support::{A_MOMENT, PATIENCE, Promise, Seen, client, handout, promise, seed, sockets};
+use support::{
+    A_MOMENT, PATIENCE, Promise, Seen, client, handout, names, promise, seed, sockets,
+};
 
 static LISTENS: First =
     First::new("tcp_server", "the_server_says_where_it_listens", server_says_where_it_listens);
@@ -1053,11 +1055,12 @@ fn the_client_works_over_ipv6() {
 
 #[test]
 fn a_name_means_its_ipv4_address_first() {
+    let name = names::with_both();
     let promise =
-        promise("`tcp_client localhost PORT` asks 127.0.0.1, and says so in its errors")
+        promise(format!("`tcp_client {name} PORT` asks 127.0.0.1, and says so in its errors"))
             .cause(
                 &[Seen::Ended, Seen::Nothing],
-                "localhost was looked up as ::1: take IPv4 first",
+                "a name may have several addresses, in any order: try IPv4 first",
             )
             .cause(
                 &[Seen::Stderr],
@@ -1068,8 +1071,10 @@ fn a_name_means_its_ipv4_address_first() {
     // Somebody listens on the other address too, where it exists.
     let namesake = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), server.address.port());
     let _namesake = Listening::try_on(namesake, None);
-    let client =
-        CLIENT.launch(&["localhost", &server.address.port().to_string(), "named"]).start();
+    let client = CLIENT
+        .launch(&[name, &server.address.port().to_string(), "named"])
+        .with_names()
+        .start();
     server.answer(&client, b"named", b"NAMED", &promise);
     CLIENT.printed(&client, b"NAMED", &promise);
 
@@ -1086,18 +1091,19 @@ fn a_name_means_its_ipv4_address_first() {
 #[test]
 fn each_address_of_a_name_is_tried_in_turn() {
     CONNECTS.must_pass();
-    if !sockets::localhost_has_both() || !sockets::has_ipv6() {
-        return; // Only where localhost has both.
+    if !names::one_has_both() || !sockets::has_ipv6() {
+        return;
     }
+    let name = names::with_both();
     let promise =
-        promise("when the IPv4 address of localhost refuses, its IPv6 address is tried")
+        promise(format!("when the IPv4 addresses of {name} refuse, its IPv6 address is tried"))
             .cause(
                 &[Seen::Ended],
                 "a name may have several addresses: try each until one connects",
             )
             .read(handout::REFUSED);
     let (server, _closed) = Listening::on_ipv6_alone();
-    let client = CLIENT.launch(&["localhost", &server.port(), "hello"]).start();
+    let client = CLIENT.launch(&[name, &server.port(), "hello"]).with_names().start();
     server.answer(&client, b"hello", b"HELLO", &promise);
     CLIENT.printed(&client, b"HELLO", &promise);
 }

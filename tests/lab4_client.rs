@@ -15,7 +15,7 @@ use support::program::{Ended, Launch, Running};
 use support::tcp::{Busy, ClosedPort, Listening, Peer};
 use support::terminal::Terminal;
 use support::{
-    A_MOMENT, PATIENCE, Promise, Seen, bytes, handout, manners, promise, seed, sockets,
+    A_MOMENT, PATIENCE, Promise, Seen, bytes, handout, manners, names, promise, seed, sockets,
 };
 use tempfile::TempDir;
 
@@ -301,16 +301,17 @@ fn a_name_and_an_ipv6_address_are_asked_too() {
 #[test]
 fn each_address_of_a_name_is_tried_in_turn() {
     FIRST.must_pass();
-    if !sockets::localhost_has_both() || !sockets::has_ipv6() {
-        return; // Only where localhost has both.
+    if !names::one_has_both() || !sockets::has_ipv6() {
+        return;
     }
+    let name = names::with_both();
     let promise =
-        promise("when the IPv4 address of localhost refuses, its IPv6 address is tried")
+        promise(format!("when the IPv4 addresses of {name} refuse, its IPv6 address is tried"))
             .cause(&[Seen::Ended], "one refusal is not the end: try the next address")
             .read(handout::URL);
     let (server, _closed) = Listening::on_ipv6_alone();
-    let asked = take(launch(&["localhost", &server.port(), "/"]).start(), &server, &promise);
-    asked.answered(SMALL, &promise);
+    let client = launch(&[name, &server.port(), "/"]).with_names().start();
+    take(client, &server, &promise).answered(SMALL, &promise);
 }
 
 #[test]

@@ -117,6 +117,9 @@ fn every_check_and_program_named_in_a_command_exists() {
                 if let ["cargo", "lab", "check" | "hint" | "reset", what] = words[..] {
                     assert!(is_in_the_course(what), "{}: no such lab, step or check", place());
                 }
+                if let ["cargo", "run", "--package", "proof", "--", "check", name] = words[..] {
+                    assert!(is_in_the_course(name), "{}: no such check", place());
+                }
                 if let Some(at) = words.iter().position(|word| *word == "--bin") {
                     let (folder, name) = (root().join("src/bin"), words[at + 1]);
                     let file = folder.join(format!("{name}.rs"));
@@ -189,7 +192,7 @@ fn run_all_documents(all_tools: bool) {
                     run(&block, Some(&Port { shown, real }), all_tools);
                 }
                 ["console"] => run(&block, None, all_tools),
-                ["sh" | "text" | "rust"] => {}
+                ["sh" | "text" | "rust" | "toml"] => {}
                 _ => panic!("{}: a block of no known kind: {kind:?}", block.place),
             }
         }
@@ -453,7 +456,7 @@ fn blocks(document: &Path) -> Vec<Block> {
 
 /// README, GUIDE and the like, all that is in `labs/`, and the README of the students' kit.
 fn documents() -> Vec<PathBuf> {
-    let mut folders = vec![root()];
+    let mut folders = vec![root(), root().join("tests")];
     let labs = fs::read_dir(root().join("labs")).expect("labs/ is there");
     folders.extend(labs.map(|entry| entry.expect("an entry of labs/").path()));
     let mut found: Vec<PathBuf> = folders

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use crate::tcp_client::connect;
-use crate::{End, escape, failed, flaw, options, print, resolve, rest, seconds};
+use crate::{End, escape, failed, flaw, manner, options, piece, print, resolve, rest, seconds};
 
 /// The longest head, and the longest line between two chunks.
 const LONGEST: usize = 256 * 1024;
@@ -102,6 +102,7 @@ impl Site {
         let addresses = resolve(&self.host, self.port)?;
         let stream = connect(&addresses, timeout, "start web_server first")?;
         stream.set_nonblocking(true).unwrap();
+        stream.set_nodelay(manner("tiny-pieces")).unwrap();
         Ok(stream)
     }
 }
@@ -597,7 +598,7 @@ fn exchange(
         let mut moved = false;
         // Not with nothing: even that takes a pending error away, and a read sees the end.
         if !unsent.is_empty() {
-            match stream.write(unsent) {
+            match stream.write(piece(unsent)) {
                 Ok(length) => {
                     unsent = &unsent[length..];
                     moved = true;

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use clap::builder::Resettable;
@@ -39,6 +39,9 @@ const EXIT_UNKNOWN: u8 = 99;
 fn main() -> ExitCode {
     let call = std::env::args_os().next().unwrap_or_default();
     let program = Path::new(&call).file_name().and_then(|name| name.to_str());
+    if manner("slow-to-start") {
+        pause();
+    }
     let end = match program {
         Some("udp_server") => udp_server::run(),
         Some("udp_client") => udp_client::run(),
@@ -140,6 +143,30 @@ pub(crate) fn flaw(name: &str) -> bool {
     std::env::var_os("MUSEUM_EXHIBIT").is_some_and(|exhibit| exhibit == name)
 }
 
+/// Whether it is to go about it in this manner, which is a right one.
+pub(crate) fn manner(name: &str) -> bool {
+    flaw(name)
+}
+
+/// What the next write is to take.
+pub(crate) fn piece(bytes: &[u8]) -> &[u8] {
+    let most = match bytes.len() {
+        _ if !manner("tiny-pieces") => bytes.len(),
+        // What is long would take for ever, but for its end.
+        1000.. => 1000,
+        length => length.min(1 + length % 7),
+    };
+    &bytes[..most]
+}
+
+/// Longer than any program should need to start.
+pub(crate) fn pause() {
+    let until = Instant::now() + Duration::from_millis(1500);
+    while Instant::now() < until {
+        rest();
+    }
+}
+
 /// Set once SIGINT or SIGTERM has come.
 pub(crate) fn stop_flag() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
@@ -200,7 +227,7 @@ pub(crate) fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, (u8, Str
     if flaw("looks-up-ipv4-alone") && found.iter().all(SocketAddr::is_ipv6) {
         return Err((1, format!("error: {host}: no address of its family")));
     }
-    if flaw("ipv6-first") && host == "localhost" {
+    if flaw("ipv6-first") && host.parse::<IpAddr>().is_err() {
         found = vec![SocketAddr::new("::1".parse().unwrap(), port)];
     }
     Ok(found)
@@ -208,6 +235,9 @@ pub(crate) fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, (u8, Str
 
 /// Prints the ready line.
 pub(crate) fn ready(mut address: SocketAddr, asked: u16) -> End {
+    if manner("slow-to-start") {
+        pause();
+    }
     if flaw("says-port-0") && asked == 0 {
         address.set_port(0);
     }

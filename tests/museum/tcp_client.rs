@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 
-use crate::{End, failed, flaw, message, options, print_reply, resolve, rest, seconds};
+use crate::{
+    End, failed, flaw, manner, message, options, piece, print_reply, resolve, rest, seconds,
+};
 
 /// Asks over TCP
 #[derive(Parser)]
@@ -88,6 +90,7 @@ fn exchange(
         stream.write_all(message)?;
     }
     stream.set_nonblocking(true)?;
+    stream.set_nodelay(manner("tiny-pieces"))?;
     let mut unsent = if flaw("sends-before-it-reads") { &[][..] } else { message };
     if flaw("one-write") {
         let _ = stream.write(message)?;
@@ -112,7 +115,7 @@ fn exchange(
         let mut moved = false;
         // Not with nothing: even that takes a pending error away, and a read sees the end.
         if !unsent.is_empty() {
-            match stream.write(unsent) {
+            match stream.write(piece(unsent)) {
                 Ok(length) => {
                     unsent = &unsent[length..];
                     moved = true;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use crate::{
-    End, answer, cannot_listen, flaw, options, ready, resolve, rest, seconds, stop_flag,
+    End, answer, cannot_listen, flaw, options, piece, ready, resolve, rest, seconds, stop_flag,
     stopped,
 };
 
@@ -126,7 +126,7 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
             }
         }
         if !ready.is_empty() {
-            match stream.write(&ready) {
+            match stream.write(piece(&ready)) {
                 Ok(length) => {
                     ready.drain(..length);
                     last = Instant::now();

@@ -22,7 +22,10 @@ use clap::{Parser, ValueEnum};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::web_server::{crlf_end, date_of, head_end};
-use crate::{End, cannot_listen, escape, failed, flaw, options, print, resolve, rest, seconds};
+use crate::{
+    End, cannot_listen, escape, failed, flaw, manner, options, pause, print, resolve, rest,
+    seconds,
+};
 use answer::{Answer, Kept, find};
 use head::Request;
 use log::{Exchange, Log};
@@ -197,6 +200,9 @@ fn listen(options: &Options) -> Result<TcpListener, (u8, String)> {
     };
     if flaw("does-not-flush") || flaw("quiet-is-silent") && options.quiet {
         return Ok(listener); // as if it stayed in a buffer
+    }
+    if manner("slow-to-start") {
+        pause();
     }
     print(line.as_bytes())?;
     Ok(listener)

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use clap::Parser;
 
 use crate::{
-    End, cannot_listen, escape, failed, flaw, options, print, resolve, rest, seconds,
-    stop_flag, stopped,
+    End, cannot_listen, escape, failed, flaw, manner, options, pause, piece, print, resolve,
+    rest, seconds, stop_flag, stopped,
 };
 
 const LONGEST_HEAD: usize = 8192;
@@ -108,6 +108,9 @@ fn listen(options: &Options) -> Result<TcpListener, (u8, String)> {
         let (ip, port) = (local.ip(), local.port());
         print(format!("Ready to serve on http://{ip}:{port}/\n").as_bytes())?;
         return Ok(listener);
+    }
+    if manner("slow-to-start") {
+        pause();
     }
     print(format!("Ready to serve on http://{local}/\n").as_bytes())?;
     Ok(listener)
@@ -464,7 +467,7 @@ fn send(mut stream: &TcpStream, mut bytes: &[u8], site: &Site) -> io::Result<()>
         if flaw("timeout-for-all") && start.elapsed() > site.timeout / 4 {
             return Err(ErrorKind::TimedOut.into());
         }
-        match stream.write(bytes) {
+        match stream.write(piece(bytes)) {
             Ok(_) if flaw("one-write") => return Ok(()),
             Ok(length) => bytes = &bytes[length..],
             Err(error) if error.kind() == ErrorKind::WouldBlock => rest(),

@@ -1,7 +1,6 @@
 //! What stands in the museum: wrong programs with one mistake each, and right ones that
 //! are unlike the kit's.
 
-use std::net::{Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -33,27 +32,6 @@ pub struct Exhibit {
     cause: String,
     #[serde(default)]
     also: Vec<Catch>,
-    needs: Option<Need>,
-}
-
-/// What a machine must have, or the check tries nothing and passes.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Need {
-    /// A localhost that is 127.0.0.1 and ::1.
-    LocalhostOfBothFamilies,
-}
-
-impl Need {
-    fn is_met(self) -> bool {
-        let Self::LocalhostOfBothFamilies = self;
-        let found = ("localhost", 1).to_socket_addrs();
-        let found: Vec<_> = found.into_iter().flatten().collect();
-        let has_ipv6 = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
-        has_ipv6
-            && found.iter().any(SocketAddr::is_ipv4)
-            && found.iter().any(SocketAddr::is_ipv6)
-    }
 }
 
 /// A check that must catch an exhibit.
@@ -96,11 +74,6 @@ impl Exhibit {
         let first =
             Catch { lab: self.lab, check: self.check.clone(), cause: self.cause.clone() };
         std::iter::once(first).chain(self.also.iter().cloned())
-    }
-
-    /// Whether this machine has what it takes for a check to catch it.
-    pub fn can_be_shown(&self) -> bool {
-        self.needs.is_none_or(Need::is_met)
     }
 
     /// What to call it in a complaint.

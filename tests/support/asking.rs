@@ -9,7 +9,7 @@ use crate::first::First;
 use crate::program::{Ended, Launch, Running};
 use crate::story::{Promise, Seen};
 use crate::terminal::Terminal;
-use crate::{A_MOMENT, PATIENCE, bytes, handout, manners, promise, tcp, udp};
+use crate::{A_MOMENT, PATIENCE, bytes, handout, manners, names, promise, tcp, udp};
 
 const PROMPT: &str = "Input lowercase sentence: ";
 
@@ -282,6 +282,18 @@ impl<Server: Answering> Asking<Server> {
         end.stdout(b"", &promise).says(&["error:"], &promise);
         if !matches!(end.status.code(), Some(1 | 2)) {
             promise.broken(Seen::Status, end.told());
+        }
+
+        if names::are_known() {
+            let promise = promise.clone().cause(
+                &[Seen::Status],
+                "the network does not know that host, which is status 1; 2 is for arguments \
+                 that cannot be right anywhere",
+            );
+            let asking = self.launch_in_vain(&[names::NOBODY, "9", "hi"]).with_names();
+            let end = asking.start().ended(&promise);
+            manners::no_crash_shown(&end, &promise);
+            end.status(1, &promise).stdout(b"", &promise).says(&["error:"], &promise);
         }
     }
 

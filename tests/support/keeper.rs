@@ -22,6 +22,7 @@ use nix::unistd::{Pid, alarm, getppid};
 use signal_hook::consts::{SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+use support::names;
 use support::processes::children;
 
 /// As of a shell whose command cannot be started.
@@ -41,6 +42,13 @@ fn main() -> ExitCode {
         return ExitCode::from(NOT_STARTED);
     };
     let Some(program) = arguments.next() else { return ExitCode::from(NOT_STARTED) };
+
+    if std::env::var_os(names::SWITCH).is_some()
+        && let Err(error) = names::make_known()
+    {
+        eprintln!("no names of its own for {}: {error}", program.display());
+        return ExitCode::from(NOT_STARTED);
+    }
 
     // Handlers, which exec(2) resets; a signal mask would be inherited by the program.
     let Ok(mut signals) = Signals::new([SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGALRM]) else {

@@ -7,6 +7,7 @@
 //! - [`tcp`], [`udp`]: the peers that talk to it;
 //! - [`http`]: requests, and answers taken apart;
 //! - [`site`]: the files that a web server under test serves;
+//! - [`names`]: names with several addresses;
 //! - [`terminal`]: a pseudo-terminal, for what only a person would see;
 //! - [`first`]: the check that a program must pass before its others say anything;
 //! - [`manners`]: the checks of what every program of the kit promises;
@@ -30,6 +31,7 @@ pub mod handout;
 pub mod http;
 pub mod log;
 pub mod manners;
+pub mod names;
 pub mod processes;
 pub mod program;
 pub mod record;

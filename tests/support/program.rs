@@ -21,6 +21,7 @@ use predicates::Predicate;
 use predicates::str::contains;
 
 use crate::executables::{command_shown, keeper, path_of, root};
+use crate::names;
 use crate::processes::Usage;
 use crate::state::{self, State};
 use crate::story::{Promise, Seen, broken_machine, quote};
@@ -144,6 +145,12 @@ impl Launch {
     pub fn env(mut self, name: &'static str, value: &'static str) -> Self {
         self.environment.push((name, value));
         self
+    }
+
+    /// The names of [`names`] are known to it, where that can be.
+    #[must_use]
+    pub fn with_names(self) -> Self {
+        if names::are_known() { self.env(names::SWITCH, "1") } else { self }
     }
 
     /// The folder that it is started in.

@@ -14,7 +14,7 @@ use nix::poll::PollFlags;
 use super::head::Request;
 use super::{Server, date};
 use crate::web_server::{below, date_of, media_type, name_of};
-use crate::{flaw, rest};
+use crate::{flaw, piece, rest};
 
 /// So much of a file is held at a time.
 const PIECE: usize = 64 * 1024;
@@ -247,7 +247,7 @@ fn write(mut stream: &TcpStream, mut bytes: &[u8], server: &Server) -> io::Resul
         if flaw("stops-at-once") && server.stopped() {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        match stream.write(bytes) {
+        match stream.write(piece(bytes)) {
             Ok(_) if flaw("one-write") => return Ok(()),
             Ok(length) => bytes = &bytes[length..],
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

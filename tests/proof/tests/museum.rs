@@ -43,8 +43,7 @@ fn each_check_catches_something() {
 #[test]
 fn the_table_is_of_what_is_here() {
     let course = Course::read(&proof::root()).expect("a course");
-    let exhibits = manifest::exhibits(&course).expect("the list is right");
-    let exhibits = exhibits.iter().filter(|exhibit| exhibit.can_be_shown()).count();
+    let exhibits = manifest::exhibits(&course).expect("the list is right").len();
     for row in [Row::Caught, Row::Told] {
         assert_eq!(
             results::recorded(&course.root, row).as_deref(),
