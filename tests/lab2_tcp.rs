@@ -537,15 +537,18 @@ fn an_idle_connection_does_not_hold_up_the_end() {
 #[test]
 fn a_client_that_does_not_read_cannot_hold_up_the_end() {
     let server = SERVER.start(&[]);
-    let promise = manners::stops_in_good_order(&SERVER, Signal::SIGINT)
-        .cause(&[Seen::StillOpen], "a response under way may take 5 s to finish, not more");
+    let promise = manners::stops_in_good_order(&SERVER, Signal::SIGINT);
     let mut stuck = server.connect(&promise);
     let sending = stuck.send_beside(vec![b'a'; PLENTY]);
     stuck.wait_until_stuck(&sending);
     server.running.signal(Signal::SIGINT);
     let grace = Duration::from_secs(5);
     let Some(end) = server.running.ended_within(grace + Duration::from_secs(2)) else {
-        promise.broken(Seen::StillOpen, "the server was still running 7 s after the signal");
+        promise.broken_because(
+            Seen::StillOpen,
+            "the server was still running 7 s after the signal",
+            Some("a response under way may take 5 s to finish, not more".to_owned()),
+        );
     };
     end.status(0, &promise);
 }
@@ -558,19 +561,20 @@ fn the_server_works_over_ipv6() {
 
 #[test]
 fn the_server_takes_a_name_as_its_host() {
-    let server = SERVER.start(&["--host", "localhost"]);
+    let server = manners::start_on_a_name(&SERVER);
     echoes(&server, b"named", &uppercase());
 }
 
 #[test]
 fn the_server_can_be_opened_to_all_addresses() {
     let server = SERVER.start(&["--host", "0.0.0.0"]);
+    let promise = manners::lets_everybody_in();
     for ip in [Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)] {
         if ip == Ipv4Addr::LOCALHOST || sockets::has_second_loopback() {
-            let mut client =
-                Peer::connect(SocketAddr::new(ip.into(), server.address.port()), &uppercase());
-            client.send(b"open", &uppercase());
-            client.expect(b"OPEN", &uppercase());
+            let address = SocketAddr::new(ip.into(), server.address.port());
+            let mut client = Peer::connect(address, &promise);
+            client.send(b"open", &promise);
+            client.expect(b"OPEN", &promise);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use crate::tcp_client::connect;
-use crate::{End, escape, failed, flaw, manner, piece, print, resolve, rest, seconds};
+use crate::{End, escape, failed, flaw, manner, options, piece, print, resolve, rest, seconds};
 
 /// The longest head, and the longest line between two chunks.
 const LONGEST: usize = 256 * 1024;
@@ -56,7 +56,7 @@ struct Options {
 }
 
 pub(crate) fn run() -> End {
-    let options = Options::parse();
+    let options: Options = options()?;
     let (site, target) = wanted(&options)?;
     if options.session {
         return session(&options, &site);
@@ -126,6 +126,7 @@ fn wanted(options: &Options) -> Result<(Site, String), (u8, String)> {
             "Please enter the file you want to request from the server: ",
         ] {
             let answer = ask(prompt)?;
+            let answer = answer.or_else(|| flaw("the-end-is-an-answer").then(Vec::new));
             answers.push(answer.ok_or_else(|| usage("the input ended too early"))?);
         }
         let typed = String::from_utf8_lossy(&answers[1]).trim().to_owned();
@@ -379,6 +380,12 @@ impl Reply {
     /// Some of the body.
     fn piece(&mut self) -> Option<Vec<u8>> {
         let mut length = self.held.len();
+        if let State::Chunk(size) = &self.state
+            && flaw("whole-chunks-only")
+            && *size > length as u64
+        {
+            return None;
+        }
         if let State::Counted(left) | State::Chunk(left) = &mut self.state {
             length = length.min(usize::try_from(*left).unwrap_or(usize::MAX));
             *left -= length as u64;
@@ -424,12 +431,17 @@ impl Reply {
 
     fn next_head(&mut self) -> Result<Option<Vec<u8>>, String> {
         let begun = &self.held[..self.held.len().min(5)];
-        if !b"HTTP/".starts_with(begun) {
+        if !b"HTTP/".starts_with(begun) && !flaw("looks-at-whole-heads-only") {
             if flaw("garbage-is-fine") {
                 (self.state, self.status) = (State::ToTheEnd, 200);
                 return Ok(None);
             }
             return Err("the reply is not HTTP".to_owned());
+        }
+        if flaw("an-array-for-64-lines") {
+            let mut lines = [0; 64];
+            let lengths = self.held.split(|byte| *byte == b'\n').map(<[u8]>::len);
+            lengths.enumerate().for_each(|(number, length)| lines[number] = length);
         }
         let Some(end) = head_end(&self.held) else {
             return match self.held.len() {
@@ -460,7 +472,13 @@ impl Reply {
             let last = coding.rsplit(',').next().unwrap_or_default().trim();
             return Ok(if last == "chunked" { State::ChunkSize } else { State::ToTheEnd });
         }
-        let Some(length) = length else { return Ok(State::ToTheEnd) };
+        let Some(length) = length else {
+            return Ok(if flaw("no-length-is-no-body") {
+                State::Done
+            } else {
+                State::ToTheEnd
+            });
+        };
         let mut lengths: Vec<_> = length.split(',').map(str::trim).collect();
         lengths.dedup();
         let &[length] = &lengths[..] else {
@@ -619,11 +637,19 @@ fn exchange(
                 },
                 Err(error) => error.to_string(),
             };
+            if let Some(path) = &sink.options.output
+                && flaw("removes-a-part")
+            {
+                let _ = std::fs::remove_file(path);
+            }
             return Err(failed(&format!("{why}: {}", reply.so_far()), "try again"));
         }
         if moved && !flaw("timeout-for-all") {
             last = Instant::now();
-        } else if last.elapsed() > sink.options.timeout && !flaw("waits-for-ever") {
+        } else if last.elapsed() > sink.options.timeout
+            && !flaw("waits-for-ever")
+            && !(sink.options.session && flaw("waits-for-ever-in-a-session"))
+        {
             sink.finish(reply)?;
             let seconds = sink.options.timeout.as_secs_f64();
             let what = format!("no progress for {seconds} s: {}", reply.so_far());
@@ -678,7 +704,15 @@ impl<'a> Sink<'a> {
             Some(text) if !flaw("head-with-crlf") => [text, b"\n"],
             _ => [line, b""],
         });
-        let head = lines.collect::<Vec<_>>().concat();
+        let mut head = lines.collect::<Vec<_>>().concat();
+        if flaw("one-field-of-a-name") {
+            let (text, mut names) = (String::from_utf8_lossy(&head), Vec::new());
+            let is_new = |line: &&str| {
+                names.push(line.split(':').next().unwrap_or_default().to_lowercase());
+                !names[..names.len() - 1].contains(&names[names.len() - 1])
+            };
+            head = text.split_inclusive('\n').filter(is_new).collect::<String>().into();
+        }
         if self.options.session {
             print(b"Server response:\n")?;
         }
@@ -729,6 +763,13 @@ impl<'a> Sink<'a> {
             }
             bytes = std::mem::take(&mut self.gathered);
         }
+        if flaw("keeps-a-buffer-full") {
+            self.gathered.extend_from_slice(&bytes);
+            if self.gathered.len() < 8192 {
+                return Ok(());
+            }
+            bytes = std::mem::take(&mut self.gathered);
+        }
         if let Some(file) = &mut self.file {
             file.write_all(&bytes).map_err(|error| failed(&error.to_string(), "free space"))?;
             self.progress(reply, false);
@@ -772,6 +813,13 @@ impl<'a> Sink<'a> {
         if self.file.is_some() {
             self.progress(reply, true);
         }
+        if flaw("keeps-a-buffer-full") {
+            let rest = std::mem::take(&mut self.gathered);
+            match &mut self.file {
+                Some(file) => file.write_all(&rest).unwrap(),
+                None => print(&rest)?,
+            }
+        }
         print(escape(&std::mem::take(&mut self.begun)).as_bytes())?;
         if self.options.body && flaw("adds-a-newline") {
             print(b"\n")?;
@@ -789,10 +837,12 @@ fn notice(what: &str) -> End {
 
 fn session(options: &Options, site: &Site) -> End {
     let mut stream = site.open(options.timeout)?;
-    let mut used = false;
-    while let Some(mut request) = typed()? {
+    let (mut used, mut asked) = (false, false);
+    while let Some(mut request) = typed(asked && flaw("asks-once"))? {
+        asked = true;
         let method = request.split(|byte| *byte == b' ').next().unwrap_or_default().to_vec();
-        if lacks_host(&request) && !options.raw || flaw("always-adds-host") {
+        let raw = options.raw && !flaw("raw-ignored");
+        if lacks_host(&request) && !raw || flaw("always-adds-host") {
             let host = format!("Host: {}\r\n", site.name());
             if !flaw("adds-host-silently") {
                 notice(&format!("{} is added", host.trim_end()))?;
@@ -837,10 +887,10 @@ fn session(options: &Options, site: &Site) -> End {
 }
 
 /// A request up to its empty line; `None` at the end of the input.
-fn typed() -> Result<Option<Vec<u8>>, (u8, String)> {
+fn typed(silent: bool) -> Result<Option<Vec<u8>>, (u8, String)> {
     let mut request = Vec::new();
     loop {
-        let prompt = if request.is_empty() { "Enter a request: " } else { "" };
+        let prompt = if request.is_empty() && !silent { "Enter a request: " } else { "" };
         match ask(prompt)? {
             None if request.is_empty() => return Ok(None),
             None => return Err((2, "error: the input ended within a request".to_owned())),

@@ -18,14 +18,18 @@ mod udp_client;
 mod udp_server;
 mod web_server;
 
-use std::io::{self, BufRead, IsTerminal, Write};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use clap::Parser;
+use clap::builder::Resettable;
 
 /// How a program ends: with a status, and what it says on stderr.
 pub(crate) type End = Result<(), (u8, String)>;
@@ -52,10 +56,86 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err((_, text)) if text.is_empty() => ExitCode::SUCCESS,
         Err((status, text)) => {
-            eprintln!("{text}");
+            let status = if flaw("an-error-is-status-0") { 0 } else { status };
+            tell(&text);
             ExitCode::from(status)
         }
     }
+}
+
+/// Says what went wrong.
+fn tell(text: &str) {
+    let mut text = text.to_owned();
+    if flaw("one-message-for-all") {
+        text = "error: that did not work".to_owned();
+    }
+    let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|force| force != "0");
+    if flaw("always-in-colour")
+        || flaw("colour-if-forced") && forced
+        || flaw("colour-despite-no-color") && io::stderr().is_terminal()
+    {
+        text = text.replacen("error:", "\x1b[31merror:\x1b[0m", 1);
+    }
+    if flaw("errors-on-stdout") {
+        let _ = print(format!("{text}\n").as_bytes());
+    } else {
+        eprintln!("{text}");
+    }
+}
+
+/// The options that a program was called with.
+pub(crate) fn options<T: Parser>() -> Result<T, (u8, String)> {
+    let mut command = T::command();
+    if flaw("help-without-examples") {
+        command = command.after_help(Resettable::Reset);
+    }
+    if flaw("examples-first") {
+        let examples = command.get_after_help().unwrap().clone();
+        command = command.before_help(examples).after_help(Resettable::Reset);
+    }
+    if flaw("help-without-descriptions") {
+        let last = command.get_arguments().last().unwrap().get_id().clone();
+        command = command.mut_arg(last, |argument| argument.hide(true));
+    }
+    if flaw("no-version") {
+        command = command.disable_version_flag(true);
+    }
+    if flaw("a-name-for-a-version") {
+        command = command.version("for learners");
+    }
+    for (name, argument, value) in [
+        ("any-port-unless-told", "port", "0"),
+        ("echo-port-unless-told", "port", "7"),
+        ("open-unless-told", "host", "0.0.0.0"),
+        ("three-seconds-unless-told", "timeout", "3"),
+        ("one-retry-unless-told", "retries", "1"),
+    ] {
+        if flaw(name) {
+            command = command.mut_args(|its| match its.get_id() == argument {
+                true => its.default_value(value),
+                false => its,
+            });
+        }
+    }
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if flaw("reads-numbers-as-atoi-does") {
+        let is_word =
+            |argument: &OsStr| argument.as_encoded_bytes().iter().all(u8::is_ascii_lowercase);
+        arguments.iter_mut().filter(|it| is_word(it)).for_each(|it| *it = "0".into());
+    }
+    let error = match command.try_get_matches_from(arguments) {
+        Ok(matches) => return Ok(T::from_arg_matches(&matches).unwrap()),
+        Err(error) => error,
+    };
+    let text = error.to_string().trim_end().to_owned();
+    if !error.use_stderr() && flaw("help-is-an-error") {
+        return Err((2, text));
+    }
+    if !error.use_stderr() {
+        error.exit();
+    }
+    assert!(!flaw("panics-on-arguments"), "{text}");
+    Err((if flaw("status-1-for-arguments") { 1 } else { 2 }, text))
 }
 
 /// Whether this mistake is to be made.
@@ -90,8 +170,15 @@ pub(crate) fn pause() {
 /// Set once SIGINT or SIGTERM has come.
 pub(crate) fn stop_flag() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&flag)).unwrap();
+    let (ctrl_c, terminate) = (signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM);
+    for (signal, unhandled) in [(ctrl_c, "sigterm-only"), (terminate, "ctrl-c-only")] {
+        if !flaw(unhandled) {
+            signal_hook::flag::register(signal, Arc::clone(&flag)).unwrap();
+        }
+    }
+    if flaw("ctrl-c-is-status-130") {
+        let always = Arc::new(AtomicBool::new(true));
+        signal_hook::flag::register_conditional_shutdown(ctrl_c, 130, always).unwrap();
     }
     flag
 }
@@ -115,14 +202,31 @@ pub(crate) fn failed(what: &str, hint: &str) -> (u8, String) {
 
 pub(crate) fn cannot_listen(address: SocketAddr, error: &io::Error) -> (u8, String) {
     let text = error.to_string();
+    assert!(!flaw("panics-on-bind"), "{text}");
     failed(&format!("listening on {address} failed: {text}"), "port 0 takes any free port")
 }
 
 pub(crate) fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, (u8, String)> {
+    if flaw("addresses-only") && host.parse::<IpAddr>().is_err() {
+        return Err((1, format!("error: {host}: invalid IP address")));
+    }
     let found = (host, port).to_socket_addrs();
-    let mut found: Vec<SocketAddr> =
-        found.map_err(|error| (1, format!("error: {host}: {error}")))?.collect();
+    if flaw("panics-on-an-unknown-host") {
+        assert!(found.is_ok(), "{host} is not known");
+    }
+    let silent = flaw("says-nothing-of-an-unknown-host");
+    let unknown = |error: io::Error| match silent {
+        true => (1, "\n".to_owned()),
+        false => (1, format!("error: {host}: {error}")),
+    };
+    let mut found: Vec<SocketAddr> = found.map_err(unknown)?.collect();
     found.sort_by_key(SocketAddr::is_ipv6);
+    if flaw("host-ignored") {
+        found = vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)];
+    }
+    if flaw("looks-up-ipv4-alone") && found.iter().all(SocketAddr::is_ipv6) {
+        return Err((1, format!("error: {host}: no address of its family")));
+    }
     if flaw("ipv6-first") && host.parse::<IpAddr>().is_err() {
         found = vec![SocketAddr::new("::1".parse().unwrap(), port)];
     }
@@ -158,7 +262,13 @@ pub(crate) fn print(bytes: &[u8]) -> End {
         return Ok(());
     }
     match done {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err((0, String::new())),
+        Err(_) if flaw("ignores-a-closed-stdout") => Ok(()),
+        Err(error)
+            if error.kind() == io::ErrorKind::BrokenPipe
+                && !flaw("a-closed-stdout-is-an-error") =>
+        {
+            Err((0, String::new()))
+        }
         Err(error) => Err((1, format!("error: stdout: {error}"))),
         Ok(()) => Ok(()),
     }
@@ -169,6 +279,10 @@ pub(crate) fn print_reply(before: &str, reply: &[u8]) -> End {
     let mut line = before.as_bytes().to_vec();
     if flaw("decodes-the-reply") {
         line.extend(String::from_utf8_lossy(reply).bytes());
+    } else if flaw("prints-the-form-of-bytes") {
+        line.extend(format!("b'{}'", reply.escape_ascii()).bytes());
+    } else if flaw("escapes-esc-alone") {
+        line.extend(String::from_utf8_lossy(reply).replace('\x1b', "^[").bytes());
     } else if io::stdout().is_terminal() && !flaw("raw-on-terminal") {
         line.extend(escape(reply).bytes());
     } else {
@@ -198,20 +312,26 @@ pub(crate) fn escape(bytes: &[u8]) -> String {
 
 /// The message: an argument, or a line of stdin.
 pub(crate) fn message(argument: Option<&std::ffi::OsString>) -> Result<Vec<u8>, (u8, String)> {
-    if let Some(argument) = argument {
+    if flaw("prompts-first") {
+        prompt();
+    }
+    let is_missing = |argument: &&OsString| flaw("empty-is-missing") && argument.is_empty();
+    if let Some(argument) = argument.filter(|argument| !is_missing(argument)) {
         return Ok(argument.as_encoded_bytes().to_vec());
     }
-    if io::stdin().is_terminal() || flaw("always-prompts") {
-        let prompt = b"Input lowercase sentence: ";
-        if flaw("prompts-on-stdout") {
-            io::stdout().write_all(prompt).and_then(|()| io::stdout().flush()).unwrap();
-        } else {
-            io::stderr().write_all(prompt).unwrap();
-        }
-    }
+    prompt();
     let mut line = Vec::new();
-    io::stdin().lock().read_until(b'\n', &mut line).unwrap();
-    if line.is_empty() && !flaw("end-is-empty-line") {
+    if flaw("reads-all-of-stdin") {
+        io::stdin().lock().read_to_end(&mut line).unwrap();
+        line = line.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default().to_vec();
+    } else {
+        io::stdin().lock().read_until(b'\n', &mut line).unwrap();
+    }
+    if line.is_empty() && flaw("asks-again-at-the-end") {
+        io::stdin().lock().read_until(b'\n', &mut line).unwrap();
+    }
+    let none = line.is_empty() || flaw("an-empty-line-is-none") && line == b"\n";
+    if none && !flaw("end-is-empty-line") {
         return Err((2, "error: no message: no line on stdin".to_owned()));
     }
     if line.last() == Some(&b'\n') && !flaw("sends-the-newline") {
@@ -221,6 +341,19 @@ pub(crate) fn message(argument: Option<&std::ffi::OsString>) -> Result<Vec<u8>, 
         line = String::from_utf8_lossy(&line).trim().into();
     }
     Ok(line)
+}
+
+/// Asks for a message where somebody can answer.
+fn prompt() {
+    if !io::stdin().is_terminal() && !flaw("always-prompts") {
+        return;
+    }
+    let prompt = b"Input lowercase sentence: ";
+    if flaw("prompts-on-stdout") {
+        io::stdout().write_all(prompt).and_then(|()| io::stdout().flush()).unwrap();
+    } else {
+        io::stderr().write_all(prompt).unwrap();
+    }
 }
 
 /// Reads an option's time.
@@ -237,5 +370,16 @@ pub(crate) fn answer(bytes: &[u8]) -> Vec<u8> {
     if flaw("trims-the-answer") {
         return String::from_utf8_lossy(bytes).trim_end().to_ascii_uppercase().into();
     }
-    bytes.iter().map(u8::to_ascii_uppercase).collect()
+    if flaw("prints-what-comes") {
+        let _ = print(&[bytes, b"\n"].concat());
+    }
+    let mut answer: Vec<u8> = match flaw("no-upper-bound") {
+        // Not only letters stand behind a.
+        true => bytes.iter().map(|byte| byte - u8::from(*byte >= b'a') * 32).collect(),
+        false => bytes.iter().map(u8::to_ascii_uppercase).collect(),
+    };
+    if flaw("ends-at-a-nul") {
+        answer = answer.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
+    }
+    answer
 }

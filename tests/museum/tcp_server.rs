@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use crate::{
-    End, answer, cannot_listen, flaw, piece, ready, resolve, rest, seconds, stop_flag, stopped,
+    End, answer, cannot_listen, flaw, options, piece, ready, resolve, rest, seconds, stop_flag,
+    stopped,
 };
 
 /// How long an answer under way may take once the server is to end.
@@ -30,10 +31,10 @@ struct Options {
 }
 
 pub(crate) fn run() -> End {
-    let options = Options::parse();
+    let options: Options = options()?;
     let host = if flaw("all-addresses") { "0.0.0.0" } else { &options.host };
     let address = resolve(host, options.port)?[0];
-    let listener =
+    let mut listener =
         TcpListener::bind(address).map_err(|error| cannot_listen(address, &error))?;
     listener.set_nonblocking(true).unwrap();
     let stop = if flaw("no-signal-handler") { <_>::default() } else { stop_flag() };
@@ -43,16 +44,31 @@ pub(crate) fn run() -> End {
     }
     ready(local, options.port)?;
 
+    let start = Instant::now();
     while !stopped(&stop) {
         match listener.accept() {
             Ok((stream, _)) => {
-                let served = serve(stream, options.timeout, &stop);
+                if flaw("asks-who-it-is") {
+                    stream.peer_addr().unwrap();
+                }
+                let served = if flaw("listens-anew-for-each-client") {
+                    drop(listener);
+                    let served = serve(stream, options.timeout, &stop);
+                    listener = TcpListener::bind(local).unwrap();
+                    listener.set_nonblocking(true).unwrap();
+                    served
+                } else {
+                    serve(stream, options.timeout, &stop)
+                };
                 if flaw("an-error-ends-the-server") {
                     served.map_err(|error| (1, format!("error: connection: {error}")))?;
                 }
                 if flaw("one-client-only") {
                     return Ok(());
                 }
+            }
+            Err(_) if flaw("timeout-for-accept") && start.elapsed() > options.timeout => {
+                return Err((1, "error: accept: timed out".to_owned()));
             }
             Err(_) => rest(),
         }
@@ -72,9 +88,10 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
     let (mut last, mut ended) = (start, false);
     let mut asked_to_stop = None;
     loop {
-        if stopped(stop) {
+        if stopped(stop) && !flaw("waits-for-its-clients") {
             let since = *asked_to_stop.get_or_insert_with(Instant::now);
-            if ready.is_empty() || since.elapsed() > GRACE {
+            let no_limit = flaw("waits-for-answers-for-ever");
+            if ready.is_empty() || since.elapsed() > GRACE && !no_limit {
                 return Ok(());
             }
         }
@@ -100,6 +117,10 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
         if enough && !held.is_empty() {
             ready = answer(&held);
             held.clear();
+            if flaw("flushes-at-a-newline") && !ended {
+                let end = ready.iter().rposition(|byte| *byte == b'\n');
+                held = ready.split_off(end.map_or(0, |at| at + 1));
+            }
             if flaw("whole-buffer") {
                 ready.resize(1024, 0);
             }
@@ -120,14 +141,15 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
                 Err(error) => return Err(error),
             }
         }
-        if ended && ready.is_empty() {
+        if ended && ready.is_empty() && held.is_empty() {
             if flaw("does-not-close") {
                 std::mem::forget(stream);
             }
             return Ok(());
         }
         let idle = if flaw("timeout-for-all") { start } else { last };
-        if idle.elapsed() > timeout && !flaw("no-timeout") {
+        let is_free = flaw("no-timeout") || flaw("no-timeout-for-writing") && !ready.is_empty();
+        if idle.elapsed() > timeout && !is_free {
             return Err(ErrorKind::TimedOut.into());
         }
         if last == before {

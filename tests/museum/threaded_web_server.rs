@@ -18,12 +18,13 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::web_server::{crlf_end, date_of, head_end};
 use crate::{
-    End, cannot_listen, escape, failed, flaw, manner, pause, print, resolve, rest, seconds,
+    End, cannot_listen, escape, failed, flaw, manner, options, pause, print, resolve, rest,
+    seconds,
 };
 use answer::{Answer, Kept, find};
 use head::Request;
@@ -39,7 +40,11 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves files to many clients
 #[derive(Parser)]
-#[command(name = "threaded_web_server", version)]
+#[command(
+    name = "threaded_web_server",
+    version,
+    after_help = "Examples:\n  threaded_web_server 8000 --allow css,js"
+)]
 struct Options {
     /// Port
     #[arg(default_value_t = 8080)]
@@ -111,7 +116,7 @@ enum Until {
 }
 
 pub(crate) fn run() -> End {
-    let options = read_options()?;
+    let options: Options = options()?;
     let early = if flaw("listens-before-it-looks") { Some(listen(&options)?) } else { None };
     let root = options.root.canonicalize().ok().filter(|root| root.is_dir());
     let root = root.ok_or_else(|| {
@@ -144,25 +149,6 @@ pub(crate) fn run() -> End {
         Some(error) => Err((1, error)),
         None => Ok(()),
     }
-}
-
-fn read_options() -> Result<Options, (u8, String)> {
-    let mut command = Options::command();
-    if !flaw("help-without-examples") {
-        command = command.after_help("Examples:\n  threaded_web_server 8000 --allow css,js");
-    }
-    if flaw("help-without-descriptions") {
-        command = command.mut_arg("max_connections", |argument| argument.hide(true));
-    }
-    if flaw("no-version") {
-        command = command.disable_version_flag(true);
-    }
-    if flaw("status-1-for-arguments") {
-        let matches = command.try_get_matches();
-        let matches = matches.map_err(|error| (1, error.to_string()))?;
-        return Ok(Options::from_arg_matches(&matches).unwrap());
-    }
-    Ok(Options::from_arg_matches(&command.get_matches()).unwrap())
 }
 
 fn listen(options: &Options) -> Result<TcpListener, (u8, String)> {
@@ -460,7 +446,12 @@ fn converse(
         let stays_open = flaw("says-close-and-goes-on")
             && request
                 .as_ref()
-                .is_some_and(|request| request.all("connection").next().is_some());
+                .is_some_and(|request| request.all("connection").next().is_some())
+            || flaw("reads-on-behind-400")
+                && persistent
+                && came_whole(came)
+                && request.is_none()
+            || flaw("answers-what-is-there") && request.is_some() && !held.is_empty();
         let says_so = goes_on || wanted && flaw("last-says-keep-alive");
         let for_head = request.as_ref().is_some_and(|request| request.method == "HEAD");
         let for_head = for_head
@@ -588,6 +579,9 @@ fn read_head(
             Ok(0) if flaw("broken-off-is-late") && !held.is_empty() => return Ok(Came::Late),
             Ok(0) => return Ok(Came::Broken),
             Ok(length) => {
+                if held.is_empty() && flaw("clock-from-the-first-byte") {
+                    since = Instant::now();
+                }
                 held.extend_from_slice(&buffer[..length]);
                 if flaw("one-read") {
                     return Ok(Came::Whole(held.len()));

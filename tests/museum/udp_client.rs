@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::net::UdpSocket;
+use std::net::{TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 
-use crate::{End, failed, flaw, message, print_reply, resolve, rest, seconds};
+use crate::{End, failed, flaw, message, options, print_reply, resolve, rest, seconds};
 
 /// Asks over UDP
 #[derive(Parser)]
@@ -33,7 +33,10 @@ struct Options {
 }
 
 pub(crate) fn run() -> End {
-    let mut options = Options::parse();
+    let mut options: Options = options()?;
+    if flaw("timeout-in-milliseconds") && options.timeout != Duration::from_secs(2) {
+        options.timeout /= 1000;
+    }
     options.connect |= flaw("always-connects");
     options.connect &= !flaw("never-connects");
     let mut message = message(options.message.as_ref())?;
@@ -46,7 +49,11 @@ pub(crate) fn run() -> End {
         let status = if flaw("status-1-for-arguments") { 1 } else { 2 };
         return Err((status, "error: message: more than a datagram holds".to_owned()));
     }
-    let local = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    if options.connect && flaw("connects-over-tcp") {
+        TcpStream::connect(server)
+            .map_err(|_| failed(&format!("Connection refused: {server}"), "start it"))?;
+    }
+    let local = if server.is_ipv4() || flaw("socket-of-ipv4") { "0.0.0.0:0" } else { "[::]:0" };
     let socket = UdpSocket::bind(local).unwrap();
     if options.connect {
         socket.connect(server).unwrap();
@@ -55,11 +62,15 @@ pub(crate) fn run() -> End {
 
     let tries =
         if flaw("retries-are-tries") { options.retries.max(1) } else { options.retries + 1 };
+    let first = Instant::now();
+    let mut printed = false;
     for number in 1..=tries {
         let cut =
             if flaw("sends-what-cannot-fit") { message.len().min(most) } else { message.len() };
         if number == 1 || !flaw("retries-only-wait") {
-            let sent = if options.connect {
+            let sent = if flaw("sends-in-pieces") {
+                message.chunks(1024).try_fold(0, |_, piece| socket.send_to(piece, server))
+            } else if options.connect {
                 socket.send(&message[..cut])
             } else {
                 socket.send_to(&message[..cut], server)
@@ -73,10 +84,14 @@ pub(crate) fn run() -> End {
                 ));
             }
         }
-        let mut start = Instant::now();
+        let mut start = if flaw("one-timeout-for-all-tries") { first } else { Instant::now() };
         let mut buffer = vec![0; if flaw("small-buffer") { 1024 } else { 65_535 }];
         while start.elapsed() < options.timeout || flaw("waits-for-ever") {
             match socket.recv_from(&mut buffer) {
+                Ok((length, from)) if from == server && flaw("prints-until-the-timeout") => {
+                    print_reply("", &buffer[..length])?;
+                    printed = true;
+                }
                 Ok((length, from)) if from == server || flaw("believes-strangers") => {
                     return print_reply("", &buffer[..length]);
                 }
@@ -93,11 +108,15 @@ pub(crate) fn run() -> End {
                 Err(_) => rest(),
             }
         }
+        if printed {
+            return Ok(());
+        }
     }
     let within = options.timeout.as_secs_f64();
-    let end = failed(
-        &format!("no reply from {server} within {within} s"),
-        "UDP cannot tell a lost datagram from a server that is not there",
-    );
+    let what = match flaw("errors-without-address") {
+        true => format!("no reply within {within} s"),
+        false => format!("no reply from {server} within {within} s"),
+    };
+    let end = failed(&what, "UDP cannot tell a lost datagram from a server that is not there");
     if flaw("no-reply-is-success") { print_reply(&end.1, b"") } else { Err(end) }
 }

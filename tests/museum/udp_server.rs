@@ -4,9 +4,15 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 
 use clap::Parser;
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Socket, Type};
 
-use crate::{End, answer, cannot_listen, flaw, ready, resolve, rest, stop_flag, stopped};
+use crate::{
+    End, answer, cannot_listen, flaw, options, ready, resolve, rest, stop_flag, stopped,
+};
+
+/// What fits into a packet of Ethernet.
+const MTU: usize = 1472;
 
 /// Uppercase over UDP
 #[derive(Parser)]
@@ -21,7 +27,7 @@ struct Options {
 }
 
 pub(crate) fn run() -> End {
-    let options = Options::parse();
+    let options: Options = options()?;
     let host = if flaw("all-addresses") { "0.0.0.0" } else { &options.host };
     let address = resolve(host, options.port)?[0];
     let socket = open(address).map_err(|error| cannot_listen(address, &error))?;
@@ -33,11 +39,15 @@ pub(crate) fn run() -> End {
     ready(local, options.port)?;
 
     let mut buffer = vec![0; if flaw("small-buffer") { 2048 } else { 65_535 }];
-    let mut only = None;
-    while !stopped(&stop) || flaw("ignores-signals") {
+    let (mut only, mut served) = (None, false);
+    while !stopped(&stop)
+        || flaw("ignores-signals")
+        || served && flaw("ignores-signals-once-it-serves")
+    {
         match socket.recv_from(&mut buffer) {
             Ok((0, _)) if flaw("empty-is-the-end") => return Ok(()),
             Ok((length, client)) => {
+                served = true;
                 let reply = answer(&buffer[..length]);
                 let client = *only.get_or_insert(client);
                 if !flaw("first-client-only") {
@@ -50,11 +60,18 @@ pub(crate) fn run() -> End {
                 } else if flaw("replies-twice") {
                     let _ = socket.send_to(&reply, client);
                     let _ = socket.send_to(&reply, client);
+                } else if flaw("replies-in-pieces") && length > MTU {
+                    for piece in reply.chunks(MTU) {
+                        let _ = socket.send_to(piece, client);
+                    }
                 } else {
                     let _ = socket.send_to(&reply, client);
                 }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => rest(),
+            Err(error) if flaw("an-error-ends-the-server") => {
+                return Err((1, format!("error: recvfrom: {error}")));
+            }
             Err(_) => {}
         }
     }
@@ -62,8 +79,15 @@ pub(crate) fn run() -> End {
 }
 
 fn open(address: SocketAddr) -> std::io::Result<UdpSocket> {
-    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let is_ipv4 = address.is_ipv4() || flaw("socket-of-ipv4");
+    let domain = if is_ipv4 { Domain::IPV4 } else { Domain::IPV6 };
     let socket = Socket::new(domain, Type::DGRAM, None)?;
+    if flaw("an-error-ends-the-server") {
+        setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
+    }
+    if flaw("small-socket-buffer") {
+        socket.set_recv_buffer_size(1024)?;
+    }
     socket.set_reuse_address(flaw("shares-its-port"))?;
     socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use clap::Parser;
 
 use crate::{
-    End, cannot_listen, escape, failed, flaw, manner, pause, piece, print, resolve, rest,
-    seconds, stop_flag, stopped,
+    End, cannot_listen, escape, failed, flaw, manner, options, pause, piece, print, resolve,
+    rest, seconds, stop_flag, stopped,
 };
 
 const LONGEST_HEAD: usize = 8192;
@@ -59,7 +59,7 @@ struct Site {
 }
 
 pub(crate) fn run() -> End {
-    let options = Options::parse();
+    let options: Options = options()?;
     let early = if flaw("listens-before-it-looks") { Some(listen(&options)?) } else { None };
     let root = options.root.canonicalize().ok().filter(|root| root.is_dir());
     let root = root.ok_or_else(|| {
@@ -68,7 +68,8 @@ pub(crate) fn run() -> End {
     let site = Site { root, timeout: options.timeout, stop: stop_flag() };
     let listener = early.map_or_else(|| listen(&options), Ok)?;
 
-    let mut left = options.requests.or(options.once.then_some(1));
+    let once = options.once && !flaw("once-ignored");
+    let mut left = options.requests.or(once.then_some(1));
     while left != Some(0) && !stopped(&site.stop) {
         let Ok((stream, client)) = listener.accept() else {
             rest();
@@ -93,10 +94,21 @@ pub(crate) fn run() -> End {
 
 fn listen(options: &Options) -> Result<TcpListener, (u8, String)> {
     let address = resolve(&options.host, options.port)?[0];
-    let listener =
-        TcpListener::bind(address).map_err(|error| cannot_listen(address, &error))?;
+    let mut bound = TcpListener::bind(address);
+    if bound.is_err() && flaw("any-address-will-do") {
+        bound = TcpListener::bind("127.0.0.1:0");
+    }
+    if bound.is_err() && flaw("next-port-if-taken") {
+        bound = TcpListener::bind((address.ip(), address.port() + 1));
+    }
+    let listener = bound.map_err(|error| cannot_listen(address, &error))?;
     listener.set_nonblocking(true).unwrap();
     let local = listener.local_addr().unwrap();
+    if flaw("no-brackets") {
+        let (ip, port) = (local.ip(), local.port());
+        print(format!("Ready to serve on http://{ip}:{port}/\n").as_bytes())?;
+        return Ok(listener);
+    }
     if manner("slow-to-start") {
         pause();
     }
@@ -126,6 +138,9 @@ fn serve(
         Came::Whole(end) => {
             read_all = end == held.len();
             let head = String::from_utf8_lossy(&held[..end]).into_owned();
+            if head.trim().is_empty() && flaw("closes-on-empty-lines") {
+                return Ok(None);
+            }
             let request = Request::read(head.trim_start_matches(['\r', '\n']));
             if let Ok(request) = &request {
                 let line = format!("Client request: {}\n", escape(request.target.as_bytes()));
@@ -188,6 +203,9 @@ fn read_head(mut stream: &TcpStream, held: &mut Vec<u8>, site: &Site) -> io::Res
             Ok(0) if flaw("broken-off-is-late") => return Ok(Came::Late),
             Ok(0) => return Ok(Came::BrokenOff),
             Ok(length) => {
+                if held.is_empty() && flaw("clock-from-the-first-byte") {
+                    start = Instant::now();
+                }
                 held.extend_from_slice(&buffer[..length]);
                 if flaw("one-read") {
                     return Ok(Came::Whole(held.len()));
@@ -197,6 +215,7 @@ fn read_head(mut stream: &TcpStream, held: &mut Vec<u8>, site: &Site) -> io::Res
                 }
             }
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+            Err(_) if held.is_empty() && flaw("clock-from-the-first-byte") => rest(),
             Err(_) if start.elapsed() > site.timeout && !flaw("no-timeout") => {
                 return Ok(Came::Late);
             }
@@ -228,7 +247,10 @@ struct Request {
 
 impl Request {
     fn read(head: &str) -> Result<Self, Answer> {
-        let bad = |why: &str| Err(Answer::words(400, why));
+        let bad = |why: &str| {
+            let why = if flaw("bad-request-alone") { "Bad Request" } else { why };
+            Err(Answer::words(400, why))
+        };
         let mut lines = head.lines();
         let line = lines.next().unwrap_or_default();
         let words: Vec<&str> = line.split(' ').collect();
@@ -414,6 +436,9 @@ fn decode(mut text: &[u8]) -> Vec<u8> {
     while let [first, rest @ ..] = text {
         let digits = rest.get(..2).and_then(|digits| str::from_utf8(digits).ok());
         let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        if flaw("panics-on-a-bad-escape") {
+            assert!(*first != b'%' || byte.is_some(), "invalid digit found in string");
+        }
         match (first, byte) {
             (b'%', Some(byte)) => {
                 decoded.push(byte);
@@ -433,7 +458,8 @@ fn send(mut stream: &TcpStream, mut bytes: &[u8], site: &Site) -> io::Result<()>
     while !bytes.is_empty() {
         if stopped(&site.stop) {
             let since = *asked_to_stop.get_or_insert_with(Instant::now);
-            if since.elapsed() > GRACE || flaw("stops-at-once") {
+            let no_limit = flaw("waits-for-answers-for-ever");
+            if since.elapsed() > GRACE && !no_limit || flaw("stops-at-once") {
                 return Err(ErrorKind::TimedOut.into());
             }
         }

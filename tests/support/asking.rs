@@ -328,7 +328,7 @@ impl<Server: Answering> Asking<Server> {
     /// Ctrl-D at the prompt is the end of the input.
     pub fn a_person_may_say_nothing(&self) {
         let promise = promise("Ctrl-D at the prompt is an error: nothing is sent, status 2")
-            .cause(&[Seen::More], "the end of the input is not an empty line")
+            .because("the end of the input is not an empty line, nor a reason to ask again")
             .read(handout::EVERY_PROGRAM);
         let (server, launch) = self.launch_beside_server(&[]);
         let (mut terminal, [stdin, stderr]) = Terminal::open();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::executables::root;
 use crate::first::First;
 use crate::program::{Ended, Launch, ReadyLine, Server, complete};
-use crate::story::{Promise, Seen};
+use crate::story::{Promise, Seen, quote};
 use crate::terminal::Terminal;
 use crate::{PATIENCE, bytes, handout, promise, sockets};
 use nix::fcntl::{Flock, FlockArg};
@@ -91,6 +91,7 @@ pub fn help_describes_every_option(program: &'static str, options: &[&str]) {
         "`{program} --help` prints every option ({}) and, at its end, examples; exit status 0",
         options.join(", ")
     ))
+    .cause(&[Seen::Status], "who asks for help has made no mistake: print it on stdout, and end with status 0")
     .because("each option needs a line of help: a doc comment at its field; what `after_help` says stands at the end")
     .try_it(format!("cargo run --bin {program} -- --help"))
     .read(handout::EVERY_PROGRAM);
@@ -163,6 +164,10 @@ pub fn wrong_arguments_are_refused(program: &'static str, cases: &[&[&str]]) {
              peer or a file refuses",
         )
         .cause(&[Seen::StillOpen], "the arguments were taken, and the program went on")
+        .cause(
+            &[Seen::Stdout, Seen::Stderr],
+            "an error is one line on stderr, `error: …`; stdout has what a program was asked for",
+        )
         .try_it(format!("cargo run --bin {program} -- {shown}; echo $?"))
         .read(handout::EVERY_PROGRAM);
         let end = complete(program, arguments);
@@ -351,14 +356,42 @@ pub fn start_on_ipv6(program: &ServerProgram) -> Option<Server> {
     if !sockets::has_ipv6() {
         return None;
     }
-    let server = program.start(&["--host", "::1"]);
+    let promise = promise("`--host ::1` binds the IPv6 loopback address")
+        .because(
+            "--host is not looked at, or taken for an address of IPv4 (AF_INET, or a name): make \
+             the socket for the address that was looked up",
+        )
+        .read(handout::EVERY_PROGRAM);
+    let server = start_with_host(program, "::1", &promise);
     if server.address.ip() != IpAddr::from(Ipv6Addr::LOCALHOST) {
-        promise("`--host ::1` binds the IPv6 loopback address")
-            .because("--host is not looked at, or taken for an address of IPv4")
-            .read(handout::EVERY_PROGRAM)
-            .broken(Seen::Other, format!("it says that it is bound to {}", server.address));
+        promise.broken(Seen::Other, format!("it says that it is bound to {}", server.address));
     }
     Some(server)
+}
+
+/// A server on an address of this machine that has a name.
+pub fn start_on_a_name(program: &ServerProgram) -> Server {
+    let promise = promise("`--host localhost` binds an address that localhost has")
+        .because("HOST may be a name: look it up (getaddrinfo, ToSocketAddrs)")
+        .read(handout::EVERY_PROGRAM);
+    start_with_host(program, "localhost", &promise)
+}
+
+fn start_with_host(program: &ServerProgram, host: &str, promise: &Promise) -> Server {
+    let running = program.launch(&["--host", host, "0"]).start();
+    running.ready_or_ended(program.ready).unwrap_or_else(|end| {
+        promise.broken(Seen::Ended, format!("it ended at once: {}", end.told()))
+    })
+}
+
+/// What a server promises that is opened to other machines.
+pub fn lets_everybody_in() -> Promise {
+    promise("`--host 0.0.0.0` lets clients in at every address of this machine")
+        .cause(
+            &[Seen::Nothing, Seen::Refused, Seen::Stdout],
+            "--host is not looked at: bind to the address that it names",
+        )
+        .read(handout::EVERY_PROGRAM)
 }
 
 /// What a stopping server promises.
@@ -451,7 +484,8 @@ pub fn no_crash_shown(end: &Ended, promise: &Promise) {
     let errors = end.errors();
     for sign in ["panicked at", "Traceback", "RUST_BACKTRACE", "core dumped"] {
         if errors.contains(sign) {
-            let happened = format!("a crash is shown to the user:\n{}", errors.trim_end());
+            let happened =
+                format!("a crash is shown to the user:\n{}", quote(errors.trim().as_bytes()));
             let cause = "the program panicked, or an exception was not caught".to_owned();
             promise.broken_because(Seen::Stderr, happened, Some(cause));
         }

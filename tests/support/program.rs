@@ -306,7 +306,9 @@ pub fn complete(name: &'static str, arguments: &[&str]) -> Ended {
         .arg(START.as_secs().to_string())
         .arg(path)
         .args(arguments)
+        .current_dir(root())
         .env("LC_ALL", "C.UTF-8")
+        .env("RUST_BACKTRACE", "0")
         // The keeper is the one to end a program that does not: it knows its descendants.
         .timeout(START * 2)
         .output()

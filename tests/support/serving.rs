@@ -732,10 +732,7 @@ impl WebServer {
     /// With `--host 0.0.0.0`.
     pub fn the_server_can_be_opened_to_all_addresses(&self) {
         let server = self.program.start(&["--host", "0.0.0.0"]);
-        let promise =
-            promise("`--host 0.0.0.0` lets clients in at every address of this machine")
-                .cause(&[Seen::Refused, Seen::Stdout], "--host is not looked at")
-                .read(handout::EVERY_PROGRAM);
+        let promise = manners::lets_everybody_in();
         if !server.address.ip().is_unspecified() {
             promise.broken(
                 Seen::Stdout,

@@ -72,7 +72,13 @@ impl Client {
             () if got.starts_with(want) => Seen::More,
             () => Seen::Other,
         };
-        let mistake = bytes::likely_mistake(sent, want, &got);
+        let mut mistake = bytes::likely_mistake(sent, want, &got);
+        let rest = want.strip_prefix(&got[..]).filter(|_| seen == Seen::Part);
+        let next = rest.and_then(|_| receive(&self.socket, A_MOMENT));
+        if rest.zip(next).is_some_and(|(rest, (next, _))| rest.starts_with(&next)) {
+            let cut = "the reply was cut into several datagrams: send it whole, with one call";
+            mistake = Some(cut.to_owned());
+        }
         promise.broken_because(seen, format!("in the reply {difference}"), mistake);
     }
 

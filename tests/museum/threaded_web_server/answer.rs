@@ -28,6 +28,8 @@ pub(super) struct Answer {
     modified: Option<u64>,
     length: u64,
     body: Body,
+    /// Only with a flaw: what the answer is for.
+    location: Option<String>,
 }
 
 enum Body {
@@ -51,7 +53,8 @@ impl Answer {
 
     fn of(status: u16, media_type: &'static str, bytes: Vec<u8>) -> Self {
         let length = bytes.len() as u64;
-        Self { status, media_type, modified: None, length, body: Body::Bytes(bytes) }
+        let body = Body::Bytes(bytes);
+        Self { status, media_type, modified: None, length, body, location: None }
     }
 
     fn file(path: &Path) -> io::Result<Self> {
@@ -72,6 +75,7 @@ impl Answer {
             modified: Some(modified),
             length: data.len(),
             body: Body::File(file),
+            location: None,
         };
         if flaw("all-html") {
             answer.media_type = "text/html";
@@ -117,8 +121,10 @@ impl Answer {
         let mut piece = self.head(kept, for_head).into_bytes();
         let head = piece.len() as u64;
         let mut all = 0;
-        let bodiless =
-            for_head && !flaw("head-with-body") || self.status == 304 && !flaw("304-with-body");
+        let bodiless = for_head
+            && !flaw("head-with-body")
+            && !(flaw("head-with-the-body-of-an-error") && self.status >= 400)
+            || self.status == 304 && !flaw("304-with-body");
         if bodiless {
             self.body = Body::None;
         }
@@ -136,6 +142,9 @@ impl Answer {
             {
                 let start = piece.len();
                 file.take(left.min(PIECE as u64)).read_to_end(&mut piece)?;
+                if piece.len() == start && flaw("a-shrunk-file-is-fine") {
+                    return Ok(all);
+                }
                 if piece.len() == start {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
@@ -180,6 +189,12 @@ impl Answer {
 
     fn head(&self, kept: Option<&Kept>, for_head: bool) -> String {
         let mut lines = vec![self.status_line()];
+        if self.status == 503 && flaw("503-by-hand") {
+            return format!("{}\r\nContent-Length: {}\r\n\r\n", lines[0], self.length);
+        }
+        if let Some(location) = &self.location {
+            lines.push(format!("Content-Location: {location}"));
+        }
         if !(self.status >= 400 && flaw("no-date-for-errors")) {
             lines.push(format!("Date: {}", date()));
         }
@@ -246,6 +261,15 @@ fn write(mut stream: &TcpStream, mut bytes: &[u8], server: &Server) -> io::Resul
 
 /// What is there for a request.
 pub(super) fn find(request: &Request, server: &Server) -> Answer {
+    let mut answer = search(request, server);
+    if flaw("tells-the-name-decoded") {
+        let name = name_of(&request.target).unwrap_or_default();
+        answer.location = Some(format!("/{}", String::from_utf8_lossy(&name)));
+    }
+    answer
+}
+
+fn search(request: &Request, server: &Server) -> Answer {
     if !matches!(&*request.method, "GET" | "HEAD") && !flaw("any-method") {
         return Answer::words(400, "only GET and HEAD are done here");
     }

@@ -44,6 +44,9 @@ impl Log {
         if exchange.request.is_none() && flaw("no-lines-for-400") {
             return Ok(());
         }
+        if exchange.status == 408 && flaw("no-lines-for-408") {
+            return Ok(());
+        }
         let form = if flaw("log-format-ignored") { Form::Lab } else { self.form };
         let lines = match form {
             Form::Lab => exchange.lab(),
@@ -77,7 +80,11 @@ impl Exchange<'_> {
     fn lab(&self) -> String {
         let Self { client, request, status_line, .. } = self;
         let address = client.ip().to_canonical();
-        let name = match address.is_loopback() && !flaw("address-without-localhost") {
+        let is_local = match flaw("localhost-is-127.0.0.1") {
+            true => address.to_string() == "127.0.0.1",
+            false => address.is_loopback(),
+        };
+        let name = match is_local && !flaw("address-without-localhost") {
             true => "localhost".to_owned(),
             false => address.to_string(),
         };
