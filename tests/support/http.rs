@@ -461,6 +461,12 @@ impl Asked {
         }
     }
 
+    /// The values of all fields of that name, in order.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        let fields = self.fields.iter().filter(|(its, _)| its.eq_ignore_ascii_case(name));
+        fields.map(|(_, value)| &**value).collect()
+    }
+
     /// The field must be there once, with this value.
     pub fn has(&self, name: &str, want: &str, promise: &Promise) -> &Self {
         let value = self.field(name, promise);

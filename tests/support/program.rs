@@ -119,7 +119,7 @@ impl Launch {
         self
     }
 
-    /// Stdout is a terminal.
+    /// Stdout is a terminal, or a file.
     #[must_use]
     pub fn stdout_to(mut self, terminal: OwnedFd) -> Self {
         self.stdout = Output::Terminal(terminal);
