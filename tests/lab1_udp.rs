@@ -169,7 +169,26 @@ fn no_word_ends_the_server() {
     for word in manners::COMMANDS_ELSEWHERE {
         echoes(&server, word.as_bytes(), &promise);
     }
+    for byte in 0..=b' ' {
+        echoes(&server, &[byte], &promise);
+    }
     echoes(&server, b"still there", &promise);
+}
+
+#[test]
+fn any_number_of_datagrams_is_answered() {
+    let server = SERVER.start(&[]);
+    let client = server.udp_client();
+    let promise = promise("the 1,100th datagram is answered as the first was")
+        .because(
+            "the server counts what it answers, or keeps something of each: it receives and \
+             sends in a loop without an end",
+        )
+        .read(handout::DATAGRAM);
+    for _ in 0..1100 {
+        client.send(b"again");
+        client.expect(b"again", b"AGAIN", &promise);
+    }
 }
 
 #[test]
@@ -423,6 +442,16 @@ fn an_unknown_host_is_an_error() {
 }
 
 #[test]
+fn ctrl_c_at_the_client_shows_no_traceback() {
+    CLIENT.ctrl_c_shows_no_crash();
+}
+
+#[test]
+fn odd_times_and_names_are_no_crash_of_the_client() {
+    CLIENT.odd_arguments_show_no_crash();
+}
+
+#[test]
 fn a_person_may_say_nothing() {
     CLIENT.a_person_may_say_nothing();
 }
@@ -475,7 +504,13 @@ fn the_largest_reply_is_printed_whole() {
 #[test]
 fn the_largest_message_is_sent_whole() {
     let promise =
-        promise("a message of 65,507 bytes goes out in one datagram").because("a datagram is sent whole by one send: do not cut the message or write it in pieces; the reply needs a receive buffer of 65,507 bytes").read(handout::DATAGRAM);
+        promise("a message of 65,507 bytes goes out in one datagram")
+            .cause(
+                &[Seen::Ended],
+                "65,507 bytes are what a datagram can hold (65,535 less 20 for IP and 8 for \
+                 UDP): only more than that is refused",
+            )
+            .because("a datagram is sent whole by one send: do not cut the message or write it in pieces; the reply needs a receive buffer of 65,507 bytes").read(handout::DATAGRAM);
     let message = seed::random_letters(&mut seed::random(), LARGEST);
     let server = Listening::start();
     let client = CLIENT.launch(&["127.0.0.1", &server.port()]).stdin(&message[..]).start();
@@ -499,11 +534,18 @@ fn a_message_that_cannot_fit_is_refused_before_anything_is_sent() {
     let from_stdin = CLIENT.launch(&["127.0.0.1", &port]).stdin(message.clone());
     let message = String::from_utf8_lossy(&message);
     let from_argument = CLIENT.launch(&["127.0.0.1", &port, &message]);
-    for launch in [from_stdin, from_argument] {
-        let end = launch.start().ended(&promise);
-        server.expect_no_more(Duration::from_millis(1), &promise);
-        end.status(2, &promise).stdout(b"", &promise).says(&["error: "], &promise);
-        manners::no_crash_shown(&end, &promise);
+    // More bytes than fit, and fewer characters.
+    let counts_bytes = promise.only_because(
+        "40,000 letters é are 80,000 bytes in UTF-8: count bytes, not characters",
+    );
+    let of_two_bytes = CLIENT.launch(&["127.0.0.1", &port]).stdin("é".repeat(40_000));
+    for (launch, promise) in
+        [(from_stdin, &promise), (from_argument, &promise), (of_two_bytes, &counts_bytes)]
+    {
+        let end = launch.start().ended(promise);
+        server.expect_no_more(Duration::from_millis(1), promise);
+        end.status(2, promise).stdout(b"", promise).says(&["error: "], promise);
+        manners::no_crash_shown(&end, promise);
     }
 }
 
@@ -607,6 +649,7 @@ fn the_timeout_is_as_long_as_told() {
         let end = client.ended(&promise);
         no_reply(&end, server.address, &promise);
         end.took_at_least(least, &promise);
+        within(&end, least, &promise);
     }
 }
 
@@ -644,10 +687,11 @@ fn each_retry_sends_the_message_again() {
     )
     .cause(&[Seen::Ended], "each retry sends the datagram again, then waits --timeout again")
     .cause(&[Seen::More], "3 retries are 4 tries in all")
-    .cause(&[Seen::Time], "the time is --timeout for each try, not more and not less")
+    .cause(&[Seen::Time], "each try waits --timeout for itself, and only then the next one goes out")
     .read(handout::RETRIES);
     let server = Listening::start();
     let options = ["--timeout", "0.5", "--retries", "3"];
+    let started = Instant::now();
     let client = CLIENT.start(&options, server.address, "again");
     let tries = [(); 4].map(|()| {
         server.receive(&client, &promise).must_be(b"again", &promise);
@@ -657,6 +701,19 @@ fn each_retry_sends_the_message_again() {
     server.expect_no_more(Duration::from_millis(1), &promise);
     no_reply(&end, server.address, &promise);
     end.took_at_least(Duration::from_secs(2), &promise);
+    // Whatever delays them here, they are not sooner than the client's start.
+    let early = tries.iter().zip([0, 500, 1000, 1500]).find(|(at, least)| {
+        at.saturating_duration_since(started) + Duration::from_millis(20)
+            < Duration::from_millis(*least)
+    });
+    if let Some((at, least)) = early {
+        let text = format!(
+            "{:.2} s after its start came a try that was due after {:.1} s",
+            at.saturating_duration_since(started).as_secs_f64(),
+            Duration::from_millis(least).as_secs_f64()
+        );
+        promise.broken(Seen::Time, text);
+    }
     // A busy machine may make one of the last two late, but hardly both by so much.
     let shortest =
         tries[1..].windows(2).map(|pair| pair[1] - pair[0]).min().unwrap_or_default();
@@ -681,6 +738,14 @@ fn a_reply_to_a_retry_is_printed_once() {
     server.reply(&second, b"LOST");
     server.reply(&second, b"LOST");
     CLIENT.printed(&client, b"LOST", &promise);
+
+    let promise = promise.only_because("the reply has come: no further try goes out");
+    let server = Listening::start();
+    let client = CLIENT.start(&["--timeout", "4", "--retries", "2"], server.address, "once");
+    let only = server.receive(&client, &promise);
+    server.reply(&only, b"ONCE");
+    CLIENT.printed(&client, b"ONCE", &promise);
+    server.expect_no_more(Duration::from_millis(1), &promise);
 }
 
 #[test]
@@ -692,20 +757,35 @@ fn a_server_started_while_retries_remain_is_reached() {
              message (port unreachable) is no end before the last try",
         )
         .read(handout::RETRIES);
+    reaches_a_late_server(&["--timeout", "0.2", "--retries", "50"], &promise);
+}
+
+#[test]
+fn a_connected_client_reaches_a_server_that_starts_late() {
+    let promise = promise("with --connect, too, retries reach a server that starts after it")
+        .because(
+            "\"Connection refused\" (ICMP port unreachable) is no end before the last try: wait \
+             until the time of this one is over, then send again",
+        )
+        .read(handout::UDP_CONNECT);
+    reaches_a_late_server(&["--connect", "--timeout", "0.2", "--retries", "50"], &promise);
+}
+
+/// A server starts while the client has retries left, and must be reached.
+fn reaches_a_late_server(options: &[&str], promise: &Promise) {
     // The port is given up for a moment, and anybody may take it then.
     for _ in 0..5 {
         let closed = ClosedPort::on(Ipv4Addr::LOCALHOST.into());
-        let client =
-            CLIENT.start(&["--timeout", "0.2", "--retries", "50"], closed.address, "early");
+        let client = CLIENT.start(options, closed.address, "early");
         // Long enough for more than one try to find nobody.
         if let Some(end) = client.ended_within(Duration::from_millis(700)) {
             promise.broken(Seen::Ended, format!("it gave up: {}", end.told()));
         }
         let Ok(server) = closed.open() else { continue };
-        let question = server.receive(&client, &promise);
-        question.must_be(b"early", &promise);
+        let question = server.receive(&client, promise);
+        question.must_be(b"early", promise);
         server.reply(&question, b"EARLY");
-        CLIENT.printed(&client, b"EARLY", &promise);
+        CLIENT.printed(&client, b"EARLY", promise);
         return;
     }
     promise.broken(Seen::Refused, "five times somebody else took the port");
@@ -851,7 +931,9 @@ fn the_client_refuses_wrong_arguments() {
             &["localhost", "65536", "hi"],
             &["--no-such-option"],
             &["--timeout", "soon", "localhost", "9", "hi"],
+            &["--timeout", "nan", "localhost", "9", "hi"],
             &["--retries", "often", "localhost", "9", "hi"],
+            &["--retries", "-1", "localhost", "9", "hi"],
             &["localhost", "9", "hi", "extra"],
         ],
     );
@@ -893,6 +975,27 @@ fn replied(reply: &[u8], promise: &Promise) {
     let question = server.receive(&client, promise);
     server.reply(&question, reply);
     CLIENT.printed(&client, reply, promise);
+}
+
+/// The time in the message must be that of the option.
+fn within(end: &Ended, time: Duration, promise: &Promise) {
+    let errors = end.errors();
+    let told = errors.split_once(" within ").map_or("", |(_, rest)| rest).trim_start();
+    let length = told.find(|it: char| !it.is_ascii_digit() && it != '.').unwrap_or(told.len());
+    let (number, unit) = told.split_at(length);
+    let scale = if unit.trim_start().starts_with("ms") { 1000.0 } else { 1.0 };
+    let number = number.parse::<f64>().unwrap_or_default() / scale;
+    if (number - time.as_secs_f64()).abs() > 0.001 {
+        promise.broken_because(
+            Seen::Stderr,
+            format!("stderr is {}", errors.trim_end()),
+            Some(
+                "the message tells another time than --timeout: print the option's value, \
+                  with its fraction"
+                    .to_owned(),
+            ),
+        );
+    }
 }
 
 /// The client must have given up for want of a reply.

@@ -12,7 +12,7 @@ use support::program::{Ended, ReadyLine, Server};
 use support::tcp::{Busy, ClosedPort, Listening, Peer};
 use support::terminal::Terminal;
 use support::{
-    A_MOMENT, PATIENCE, Promise, Seen, client, handout, names, promise, seed, sockets,
+    A_MOMENT, PATIENCE, Promise, Seen, bytes, client, handout, names, promise, seed, sockets,
 };
 
 static LISTENS: First =
@@ -111,7 +111,8 @@ fn each_byte_is_answered_as_it_arrives() {
             "the server waits until it has more bytes, or keeps its answer in a buffer: answer \
              what each read returned, and flush",
         )
-        .cause(&[Seen::Closed], "the server reads once for each connection: read until Ok(0)")
+        .cause(&[Seen::Closed], "the server reads once for each connection: read again and again, until a read returns 0 \
+             bytes (Ok(0), b\"\" in Python)")
         .read(handout::STREAM);
     let mut client = server.connect(&promise);
     for byte in b"one by one\nand a second line" {
@@ -127,15 +128,25 @@ fn a_connection_goes_on_until_the_client_ends_it() {
         promise("one connection may carry many messages, until the client closes its side")
             .cause(
                 &[Seen::Closed, Seen::Reset],
-                "the server reads once for each connection: read until Ok(0)",
+                "the server reads once for each connection: read again and again, until a read returns 0 \
+             bytes (Ok(0), b\"\" in Python)",
             )
             .cause(
                 &[Seen::Nothing],
-                "the server reads once for each connection: read until Ok(0)",
+                "the server reads once for each connection: read again and again, until a read returns 0 \
+             bytes (Ok(0), b\"\" in Python)",
             )
             .read(handout::STREAM);
     let mut client = server.connect(&promise);
-    for message in ["first\n", "second, longer than the first\n", "\n", "x"] {
+    for message in ["first\n", "second, longer than the first\n"] {
+        client.send(message.as_bytes(), &promise);
+        client.expect(message.to_ascii_uppercase().as_bytes(), &promise);
+    }
+    let promise = promise.only_because(
+        "an empty line was taken for the end, or for nothing: it is data like any other, and only \
+         a read of 0 bytes is the end",
+    );
+    for message in ["\n", "x", "\r\n", "y"] {
         client.send(message.as_bytes(), &promise);
         client.expect(message.to_ascii_uppercase().as_bytes(), &promise);
     }
@@ -175,6 +186,17 @@ fn what_was_sent_before_the_end_is_still_answered() {
     client.send(b"short", &promise);
     client.half_close();
     client.expect(b"SHORT", &promise);
+    client.expect_end(PATIENCE, &promise);
+
+    // The end comes while an answer waits for room.
+    let promise = promise.only_because(
+        "the end of the client's bytes came while an answer was not out yet, and the connection \
+         was closed: first send what is left",
+    );
+    let mut client = Peer::connect_narrow(server.address, &promise);
+    let sent = client.fill(b'n', PLENTY);
+    client.half_close();
+    client.expect(&vec![b'N'; sent], &promise);
     client.expect_end(PATIENCE, &promise);
 }
 
@@ -443,6 +465,10 @@ fn no_word_ends_the_server() {
         client.send(word.as_bytes(), &promise);
         client.expect(word.to_ascii_uppercase().as_bytes(), &promise);
     }
+    for byte in 0..=b' ' {
+        client.send(&[byte], &promise);
+        client.expect(&[byte], &promise);
+    }
     drop(client);
     echoes(&server, b"still there", &promise);
 }
@@ -481,8 +507,29 @@ fn any_number_of_clients_is_served() {
              not closed): drop the stream when its connection has ended",
     )
     .read(handout::STREAM);
+    let descriptors = || server.running.usage().map_or(0, |usage| usage.descriptors);
+    let mut before = 0;
     for number in 1..=150 {
         echoes(&server, format!("client {number}").as_bytes(), &promise);
+        if number == 10 {
+            before = descriptors();
+        }
+    }
+    // Some may be about to be closed.
+    let until = Instant::now() + PATIENCE;
+    while descriptors() > before + 70 {
+        if until < Instant::now() {
+            let now = descriptors();
+            promise.broken_because(
+                Seen::More,
+                format!("after 10 clients it had {before} descriptors open, after 150 {now}"),
+                Some(
+                    "each client's connection stays open: close it when it has ended"
+                        .to_owned(),
+                ),
+            );
+        }
+        echoes(&server, b"one more", &promise);
     }
 }
 
@@ -537,7 +584,10 @@ fn an_idle_connection_does_not_hold_up_the_end() {
 #[test]
 fn a_client_that_does_not_read_cannot_hold_up_the_end() {
     let server = SERVER.start(&[]);
-    let promise = manners::stops_in_good_order(&SERVER, Signal::SIGINT);
+    let promise = manners::stops_in_good_order(&SERVER, Signal::SIGINT).only_because(
+        "a response under way may take 5 s to finish, not more: a write to a client that does \
+             not read needs a limit, too (SO_SNDTIMEO, settimeout)",
+    );
     let mut stuck = server.connect(&promise);
     let sending = stuck.send_beside(vec![b'a'; PLENTY]);
     stuck.wait_until_stuck(&sending);
@@ -551,6 +601,28 @@ fn a_client_that_does_not_read_cannot_hold_up_the_end() {
         );
     };
     end.status(0, &promise);
+}
+
+#[test]
+fn an_answer_under_way_is_finished_at_the_end() {
+    let server = SERVER.start(&[]);
+    let promise = manners::stops_in_good_order(&SERVER, Signal::SIGTERM).only_because(
+        "the answer under way was dropped: send what was read, then close and end (5 s at most)",
+    );
+    let mut client = Peer::connect_narrow(server.address, &promise);
+    let sent = client.fill(b'n', PLENTY);
+    // What is here already comes whatever the server does.
+    let here = client.unread();
+    server.running.signal(Signal::SIGTERM);
+    let (came, _) = client.read_to_the_end(PATIENCE);
+    if came.len() <= here && here < sent {
+        let came = bytes::count_of(came.len(), sent);
+        promise.broken(
+            Seen::Reset,
+            format!("{came} came, and no more than was here before the signal"),
+        );
+    }
+    server.running.ended(&promise).status(0, &promise);
 }
 
 #[test]
@@ -750,6 +822,16 @@ fn an_unknown_host_is_an_error() {
 }
 
 #[test]
+fn ctrl_c_at_the_client_shows_no_traceback() {
+    CLIENT.ctrl_c_shows_no_crash();
+}
+
+#[test]
+fn odd_times_and_names_are_no_crash_of_the_client() {
+    CLIENT.odd_arguments_show_no_crash();
+}
+
+#[test]
 fn a_person_may_say_nothing() {
     CLIENT.a_person_may_say_nothing();
 }
@@ -781,7 +863,15 @@ fn a_reply_goes_into_a_pipe_byte_by_byte() {
         .cause(&[Seen::Stdout], "the reply is bytes, not text: write it without decoding it")
         .read(handout::EVERY_PROGRAM);
     let every_byte: Vec<u8> = (0..=255).collect();
-    for reply in [&every_byte[..], b"ends in a line end\n", b"\xff\xfe", b" \t ", b"a\r\nb"] {
+    for reply in [
+        &every_byte[..],
+        b"ends in a line end\n",
+        b"\xff\xfe",
+        b" \t ",
+        b"a\r\nb",
+        b"nul\0\0",
+        b"\0before",
+    ] {
         let server = Listening::start();
         let client = CLIENT.start(&[], server.address, &"m".repeat(reply.len()));
         server.answer(&client, &vec![b'm'; reply.len()], reply, &promise);
@@ -851,6 +941,19 @@ fn the_reply_ends_with_as_many_bytes_as_were_sent() {
     let _ = peer.try_send(b"HELLO AND MORE");
     peer.stay_open_for(&client);
     CLIENT.printed(&client, b"HELLO", &promise);
+
+    // The end of the reply and what is behind it in one piece.
+    let client = CLIENT.start(&[], server.address, "hello");
+    let mut peer = server.accept(&client, &promise);
+    peer.expect(b"hello", &promise);
+    peer.send(b"HEL", &promise);
+    // Time enough to read this much alone.
+    if let Some(end) = client.ended_within(Duration::from_millis(100)) {
+        promise.broken(Seen::Ended, format!("it did not wait for the rest: {}", end.told()));
+    }
+    let _ = peer.try_send(b"LO AND MORE");
+    peer.stay_open_for(&client);
+    CLIENT.printed(&client, b"HELLO", &promise);
 }
 
 #[test]
@@ -870,7 +973,8 @@ fn a_message_larger_than_all_buffers_comes_back() {
     // Small buffers on our side: whatever the machine's are, both directions fill up.
     let server = Listening::on(Ipv4Addr::LOCALHOST.into(), Some(64 * 1024));
     let client = CLIENT
-        .launch(&["127.0.0.1", &server.port()])
+        // Whoever first sends all, and gives up after the timeout, is stuck for long.
+        .launch(&["--timeout", "60", "127.0.0.1", &server.port()])
         .stdin([&message[..], b"\n"].concat())
         .start();
     let mut peer = server.accept(&client, &promise);
@@ -886,6 +990,28 @@ fn a_message_larger_than_all_buffers_comes_back() {
         peer.send(&bytes, &promise);
     }
     CLIENT.printed(&client, &message.to_ascii_uppercase(), &promise);
+}
+
+#[test]
+fn a_server_that_never_reads_is_given_up() {
+    let promise = promise(
+        "with --timeout 1 the client ends, though much of its message is not sent yet",
+    )
+    .cause(
+        &[Seen::StillOpen],
+        "the time without progress counts for sending, too: a write waits for ever for a server \
+         that does not read, and so does whoever waits for the thread that writes",
+    )
+    .read(handout::BUFFERS);
+    let server = Listening::on(Ipv4Addr::LOCALHOST.into(), Some(64 * 1024));
+    let mut message = vec![b'm'; PLENTY];
+    message.push(b'\n');
+    let arguments = ["--timeout", "1", "127.0.0.1", &server.port()];
+    let client = CLIENT.launch(&arguments).stdin(message).start();
+    server.accept(&client, &promise).stay_open_for(&client);
+    let end = client.ended(&promise);
+    manners::no_crash_shown(&end, &promise);
+    end.status(1, &promise).says(&["error: "], &promise);
 }
 
 #[test]
@@ -960,6 +1086,17 @@ fn a_server_that_closes_early_is_an_error() {
         );
     }
     manners::no_crash_shown(&end, &promise);
+
+    let promise = promise.only_because(
+        "how much came of how much is counted in bytes: a letter ü is two of them",
+    );
+    let client = CLIENT.start(&[], server.address, &"ü".repeat(150));
+    let mut peer = server.accept(&client, &promise);
+    peer.expect("ü".repeat(150).as_bytes(), &promise);
+    peer.send(&"Ü".repeat(60).as_bytes()[..119], &promise);
+    peer.half_close();
+    let end = client.ended(&promise);
+    end.status(1, &promise).says(&["error: ", "119", "300"], &promise);
 }
 
 #[test]
@@ -1042,6 +1179,37 @@ fn a_silent_server_is_given_up_after_the_timeout() {
     end.says(&["error: "], &promise);
     manners::no_crash_shown(&end, &promise);
     end.took_at_least(Duration::from_millis(500), &promise);
+    if let Some((_, told)) = end.errors().split_once(" within ") {
+        let number = told.split(' ').next().and_then(|number| number.parse::<f64>().ok());
+        if told.starts_with(|it: char| it.is_ascii_digit())
+            && number.is_some_and(|number| number != 0.5 && number != 500.0)
+        {
+            promise.broken_because(
+                Seen::Stderr,
+                format!("stderr is {}", end.errors().trim_end()),
+                Some("the message tells another time than --timeout".to_owned()),
+            );
+        }
+    }
+
+    let client = CLIENT.start(&[], server.address, "hello");
+    let mut peer = server.accept(&client, &promise);
+    peer.expect(b"hello", &promise);
+    peer.send(b"HE", &promise);
+    peer.half_close();
+    let closed = client.ended(&promise).errors();
+    let silent = end.errors();
+    if silent == closed && silent.lines().next().is_some_and(|line| line.contains("closed")) {
+        promise.broken_because(
+            Seen::Stderr,
+            format!("stderr is {}", silent.trim_end()),
+            Some(
+                "a server that is silent is not one that has closed: a read that times out is \
+                 another thing than one of 0 bytes"
+                    .to_owned(),
+            ),
+        );
+    }
 }
 
 #[test]
@@ -1198,6 +1366,7 @@ fn the_client_refuses_wrong_arguments() {
             &["localhost", "65536", "hi"],
             &["--no-such-option"],
             &["--timeout", "soon", "localhost", "9", "hi"],
+            &["--timeout", "nan", "localhost", "9", "hi"],
             &["localhost", "9", "hi", "extra"],
         ],
     );

@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use crate::first::First;
 use crate::program::{Ended, Launch, Running};
 use crate::story::{Promise, Seen};
@@ -192,7 +194,6 @@ impl<Server: Answering> Asking<Server> {
         for (input, message) in [
             ("hello\n", "hello"),
             ("  spaced \t\n", "  spaced \t"),
-            ("no line end", "no line end"),
             ("only the first\nnot the second\n", "only the first"),
             ("größe\n", "größe"),
             ("a\0b\n", "a\0b"),
@@ -204,6 +205,17 @@ impl<Server: Answering> Asking<Server> {
              sys.stdin.buffer)",
         );
         self.takes_from_stdin(b"gr\xf6\xdfe \xff\n", b"gr\xf6\xdfe \xff", &promise);
+        let promise = promise.only_because(
+            "a line ends with \\n alone: splitlines of Python and the like end it at other \
+             characters, too (\\x0b, \\x0c, \\x1c, U+0085)",
+        );
+        let odd = "a\x0bb\x0cc\x1cd\x1ee\u{85}f";
+        self.takes_from_stdin(format!("{odd}\n").as_bytes(), odd.as_bytes(), &promise);
+        let promise = promise.only_because(
+            "the last line may have no line end: cut one off where it is, and not the last byte \
+             whatever it is",
+        );
+        self.takes_from_stdin(b"no line end", b"no line end", &promise);
     }
 
     fn takes_from_stdin(&self, input: &[u8], message: &[u8], promise: &Promise) {
@@ -246,6 +258,65 @@ impl<Server: Answering> Asking<Server> {
         server.answer(&client, b"hi", b"HI", &promise);
         let end = self.printed(&client, b"HI", &promise);
         end.does_not_say(&["Input"], &promise);
+
+        let (server, launch) = self.launch_beside_server(&[]);
+        let (terminal, [stderr]) = Terminal::open();
+        let client = launch.stdin("hi\n").stderr_to(stderr).start();
+        server.answer(&client, b"hi", b"HI", &promise);
+        self.printed(&client, b"HI", &promise);
+        let screen = terminal.screen();
+        if bytes::text(&screen).contains("Input") {
+            promise.broken_because(
+                Seen::Stderr,
+                format!("on the screen stands {}", bytes::show(&screen, 60)),
+                Some("it is stdin that must be a terminal, not stderr or stdout".to_owned()),
+            );
+        }
+    }
+
+    /// Ctrl-C while it waits for the reply.
+    pub fn ctrl_c_shows_no_crash(&self) {
+        let promise = promise("Ctrl-C ends the client without a traceback")
+            .because("the interrupt is an exception like others (KeyboardInterrupt): catch it, and end")
+            .read(handout::EVERY_PROGRAM);
+        let (server, launch) = self.launch_beside_server(&["hi"]);
+        let client = launch.start();
+        server.hear(&client, b"hi", &promise);
+        client.signal(Signal::SIGINT);
+        if let Some(end) = client.ended_within(PATIENCE) {
+            manners::no_crash_shown(&end, &promise);
+        }
+    }
+
+    /// Numbers and names that can be read, and are of no use.
+    pub fn odd_arguments_show_no_crash(&self) {
+        let promise = promise(
+            "a time that no clock has and a name that no host can have are no reason to crash",
+        )
+        .because(
+            "refuse a time that is out of reach, and report a name that cannot be looked up",
+        )
+        .read(handout::EVERY_PROGRAM);
+        for time in ["inf", "1e300"] {
+            let (server, launch) = self.launch_with(&["--timeout", time], &["hi"]);
+            let client = launch.start();
+            server.answer_if_asked(&client, b"HI");
+            let end = client.ended(&promise);
+            manners::no_crash_shown(&end, &promise);
+            if !matches!(end.status.code(), Some(0..=2)) {
+                promise.broken(Seen::Status, format!("with --timeout {time}: {}", end.told()));
+            }
+        }
+        let long = "a".repeat(70);
+        for name in ["a..b", long.as_str()] {
+            let asking = self.launch_in_vain(&[name, "9", "hi"]).with_names();
+            let end = if names::are_known() { asking.start().ended(&promise) } else { break };
+            manners::no_crash_shown(&end, &promise);
+            if !matches!(end.status.code(), Some(1 | 2)) {
+                promise.broken(Seen::Status, end.told());
+            }
+            end.stdout(b"", &promise).says(&["error: "], &promise);
+        }
     }
 
     /// A person is asked, on stderr.
@@ -272,6 +343,10 @@ impl<Server: Answering> Asking<Server> {
     pub fn a_given_message_is_not_asked_for(&self) {
         let promise = promise("with MESSAGE there is no prompt, even at a terminal")
             .cause(&[Seen::Stderr], "prompt only where MESSAGE is missing")
+            .cause(
+                &[Seen::Nothing, Seen::StillOpen],
+                "stdin is read although there is MESSAGE: leave it alone then",
+            )
             .read(handout::EVERY_PROGRAM);
         let (server, launch) = self.launch_beside_server(&["given"]);
         let (_terminal, [stdin]) = Terminal::open();
@@ -314,6 +389,10 @@ impl<Server: Answering> Asking<Server> {
         )
         .cause(&[Seen::Other, Seen::Part], "nothing may be cut off or changed")
         .cause(&[Seen::More], "an empty MESSAGE is one: stdin is not read then")
+        .cause(
+            &[Seen::Ended, Seen::Nothing],
+            "MESSAGE was refused: any is sent as it is, also one of no bytes",
+        )
         .read(self.read);
         for message in ["  a \t", "größe", "-", ""] {
             let arguments: &[&str] = if message == "-" { &["--", message] } else { &[message] };
@@ -368,6 +447,14 @@ impl<Server: Answering> Asking<Server> {
         );
         for text in ["red", "2J ", " tab", "here größe"] {
             terminal.expect(text, &promise);
+        }
+        let screen = bytes::text(&terminal.screen());
+        let between = screen.split_once(" tab").and_then(|(_, rest)| rest.split_once("here"));
+        if between.is_none_or(|(between, _)| !between.trim().is_empty()) {
+            let cause = "tabs and line ends do no harm: they are not escaped".to_owned();
+            let happened =
+                format!("the tab is not as it was: {}", bytes::show(screen.as_bytes(), 80));
+            promise.broken_because(Seen::Stdout, happened, Some(cause));
         }
     }
 
@@ -426,11 +513,16 @@ impl<Server: Answering> Asking<Server> {
 
     /// A server on a free port, and the client that is about to ask it.
     fn launch_beside_server(&self, more: &[&str]) -> (Server, Launch) {
+        self.launch_with(&[], more)
+    }
+
+    /// As [`Asking::launch_beside_server`], with these options.
+    fn launch_with(&self, options: &[&str], more: &[&str]) -> (Server, Launch) {
         let free = SocketAddr::new(DEFAULT.ip(), 0);
         let server = Server::try_start(free)
             .unwrap_or_else(|error| crate::story::fail(&format!("no port is free: {error}")));
         let port = server.address().port().to_string();
-        let launch = self.launch(&[&["127.0.0.1", &port], more].concat());
+        let launch = self.launch(&[options, &["127.0.0.1", &port], more].concat());
         (server, launch)
     }
 

@@ -98,6 +98,10 @@ pub fn help_describes_every_option(program: &'static str, options: &[&str]) {
     let end = complete(program, &["--help"]);
     end.status(0, &promise);
     let help = bytes::text(&end.stdout).to_lowercase();
+    if help.trim().is_empty() && !end.stderr.is_empty() {
+        let cause = "what was asked for belongs on stdout; stderr is for errors".to_owned();
+        promise.broken_because(Seen::Stdout, "the help is on stderr", Some(cause));
+    }
     for option in options {
         if !help.contains(&option.to_lowercase()) {
             promise.broken(Seen::Stdout, format!("the help does not name {option}"));
@@ -142,11 +146,10 @@ pub fn version_is_told(program: &'static str) {
         .read(handout::EVERY_PROGRAM);
     let end = complete(program, &["--version"]);
     end.status(0, &promise);
-    if !end.stdout.iter().any(u8::is_ascii_digit) {
-        promise.broken(
-            Seen::Stdout,
-            format!("stdout has no number: {}", bytes::show(&end.stdout, 60)),
-        );
+    if end.stdout.trim_ascii().is_empty() {
+        let cause = "what was asked for belongs on stdout; stderr is for errors".to_owned();
+        let found = (!end.stderr.is_empty()).then_some(cause);
+        promise.broken_because(Seen::Stdout, "nothing stands on stdout", found);
     }
 }
 
@@ -165,14 +168,26 @@ pub fn wrong_arguments_are_refused(program: &'static str, cases: &[&[&str]]) {
         )
         .cause(&[Seen::StillOpen], "the arguments were taken, and the program went on")
         .cause(
-            &[Seen::Stdout, Seen::Stderr],
-            "an error is one line on stderr, `error: …`; stdout has what a program was asked for",
+            &[Seen::Stderr],
+            "an error is a line `error: WHAT: WHY` on stderr: where a library writes its own \
+             words (argparse has `prog: error:`), replace them",
+        )
+        .cause(
+            &[Seen::Stdout],
+            "an error goes to stderr; stdout has what a program was asked for",
         )
         .try_it(format!("cargo run --bin {program} -- {shown}; echo $?"))
         .read(handout::EVERY_PROGRAM);
         let end = complete(program, arguments);
         no_crash_shown(&end, &promise);
         end.status(2, &promise).stdout(b"", &promise).says(&["error:"], &promise);
+        if !end.errors().lines().any(|line| line.starts_with("error: ")) {
+            let said = end.errors();
+            promise.broken(
+                Seen::Stderr,
+                format!("no line begins with `error: `: {}", said.trim_end()),
+            );
+        }
         plain(&end, &promise);
     }
 }
@@ -195,10 +210,17 @@ pub fn a_taken_port_is_an_error(program: &ServerProgram) {
         "an error has two lines: `error: WHAT: WHY` with the words of the operating system, \
          and a `hint: …` that says what its reader can do",
     )
-    .cause(&[Seen::Status], "an error that ends a program makes its exit status 1")
+    .cause(
+        &[Seen::Status],
+        "a port that is taken is what the network refuses: status 1 (0 is for success, 2 for \
+         wrong arguments)",
+    )
     .try_it(format!("cargo run --bin {} -- {}", program.name, first.port()))
     .read(handout::EVERY_PROGRAM);
     let second = program.launch_listening(&[&first.port()]).start().ended(&promise);
+    if first.running.has_ended() {
+        promise.broken_because(Seen::Ended, "the first one has ended meanwhile", None);
+    }
     let says = ["error: ", "Address already in use", "hint: "];
     not_ready(&second, program, &promise);
     second.status(1, &promise).says(&says, &promise);

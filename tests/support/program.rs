@@ -498,10 +498,20 @@ impl Running {
     /// Waits for the ready line, and on Linux for the socket that it promises.
     pub fn ready(self, ready: ReadyLine) -> Server {
         let promise = self.ready_promise(ready);
+        let command = self.command().to_owned();
         match self.ready_or_ended(ready) {
             Ok(server) => server,
             Err(end) => {
-                promise.broken(Seen::Ended, format!("it ended at once: {}", end.told()));
+                // An option's value, if it has a fraction.
+                let fraction = command.split(' ').skip_while(|word| *word != "--timeout");
+                let fraction = fraction.skip(1).take(1).any(|value| value.contains('.'));
+                let cause = (fraction && !end.errors().contains("Address already in use"))
+                    .then(|| {
+                        "times in options may have a fraction: read a float, not a whole number"
+                            .to_owned()
+                    });
+                let told = format!("it ended at once: {}", end.told());
+                promise.broken_because(Seen::Ended, told, cause);
             }
         }
     }

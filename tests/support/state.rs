@@ -20,6 +20,10 @@ use crate::{bytes, record};
 const LOOKS: usize = 11;
 const APART: Duration = Duration::from_millis(20);
 
+/// Who has run for less time is still starting, as an interpreter may on a busy machine: a
+/// second, in ticks of which it has a hundred on Linux.
+const BUSY_TICKS: u64 = 100;
+
 /// States of proc_pid_net(5): of an open connection, and of one whose peer has sent its FIN
 /// while its program has not closed it.
 const ESTABLISHED: &str = "01";
@@ -116,7 +120,7 @@ fn watch(keeper: Pid) -> Option<Vec<Thread>> {
             process,
             is_main: process == thread,
             // On a busy machine it may have to wait for a core.
-            is_busy: runs_on && first.ticks < last.ticks,
+            is_busy: runs_on && first.ticks < last.ticks && last.ticks >= BUSY_TICKS,
             waits_in: first.call.filter(|_| looks.iter().all(|look| look == first)),
         })
     });

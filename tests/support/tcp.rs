@@ -17,9 +17,16 @@ use crate::state::{self, State};
 use crate::story::{Promise, Seen, broken_machine, fail};
 use crate::{A_MOMENT, PATIENCE, bytes};
 
+/// How long an answer may take, however much of it goes on coming.
+const LONGEST: Duration = Duration::from_secs(20);
+
 /// How long an answer may take that a peer has provoked by doing what a learner's program
 /// seems to wait for.
 const PROVOKED: Duration = Duration::from_secs(1);
+
+/// The size of a buffer that is soon full, and that of the segments sent to its owner.
+const NARROW: usize = 32 * 1024;
+const SEGMENT: u32 = 1400;
 
 /// After so long without progress a sender is taken to be stuck.
 const STUCK: Duration = Duration::from_millis(400);
@@ -73,6 +80,8 @@ enum Side {
 enum Stop {
     Enough,
     Silence,
+    /// It went on, and took too long.
+    Late,
     End,
     Reset(ErrorKind),
 }
@@ -98,6 +107,26 @@ impl Peer {
                     _ => Seen::Nothing,
                 };
                 promise.broken(seen, format!("connecting to {server} failed: {error}"));
+            }
+        }
+    }
+
+    /// As [`Peer::connect`], with little room for what the program sends: its answer has to
+    /// wait in its own buffers soon.
+    pub fn connect_narrow(server: SocketAddr, promise: &Promise) -> Self {
+        let connect = || -> io::Result<TcpStream> {
+            let socket = new_socket(server.ip())?;
+            socket.set_recv_buffer_size(NARROW)?;
+            // The kernel gives a send buffer some segments' room: of the large ones of
+            // loopback they would be megabytes.
+            let _ = socket.set_tcp_mss(SEGMENT);
+            socket.connect_timeout(&server.into(), PATIENCE)?;
+            Ok(socket.into())
+        };
+        match connect() {
+            Ok(stream) => Self::on(stream, Side::Client, server),
+            Err(error) => {
+                promise.broken(Seen::Refused, format!("connecting to {server} failed: {error}"))
             }
         }
     }
@@ -142,6 +171,31 @@ impl Peer {
     pub fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.note_ours(bytes);
         self.stream.write_all(bytes)
+    }
+
+    /// Sends bytes of `letter` until the buffers of both directions are full, because the
+    /// program waits for us to read, and tells how many; at most `most`.
+    pub fn fill(&mut self, letter: u8, most: usize) -> usize {
+        let _ = self.stream.set_write_timeout(Some(STUCK));
+        let piece = vec![letter; 16 * 1024];
+        let mut sent = 0;
+        while sent < most {
+            match self.stream.write(&piece) {
+                Ok(length) => sent += length,
+                Err(_) => break,
+            }
+        }
+        let _ = self.stream.set_write_timeout(Some(PATIENCE));
+        self.note_ours(&vec![letter; sent]);
+        self.lane.note(What::Silence(STUCK));
+        sent
+    }
+
+    /// How many bytes lie in our buffer, unread.
+    pub fn unread(&self) -> usize {
+        let mut buffer = vec![0; 4 << 20];
+        let _ = self.stream.set_read_timeout(Some(Duration::from_millis(1)));
+        self.stream.peek(&mut buffer).unwrap_or_default()
     }
 
     /// Sends from a thread of its own, for more than the buffers on the way can hold.
@@ -200,7 +254,23 @@ impl Peer {
 
     /// What comes next must be exactly `want`.
     pub fn expect(&mut self, want: &[u8], promise: &Promise) {
-        let (got, stop) = self.read_like(want, PATIENCE);
+        let until = Instant::now() + LONGEST;
+        let (got, stop) = self.read_like(want, PATIENCE, until);
+        if stop == Stop::Late {
+            promise.broken_because(
+                Seen::Time,
+                format!(
+                    "after {} s only {} had come",
+                    LONGEST.as_secs(),
+                    bytes::count_of(got.len(), want.len())
+                ),
+                Some(
+                    "it is too slow: small buffers (SO_SNDBUF, SO_RCVBUF, or pieces of a few \
+                     bytes) make a stream slow; use some ten thousand bytes"
+                        .to_owned(),
+                ),
+            );
+        }
         let sent = std::mem::take(&mut self.unanswered);
         let Some(difference) = bytes::difference(want, &got) else { return };
         let mistake = bytes::likely_mistake(&sent, want, &got);
@@ -338,11 +408,14 @@ impl Peer {
     }
 
     /// Reads as long as what comes is like `want`.
-    fn read_like(&mut self, want: &[u8], limit: Duration) -> (Vec<u8>, Stop) {
+    fn read_like(&mut self, want: &[u8], limit: Duration, until: Instant) -> (Vec<u8>, Stop) {
         let (mut got, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
         loop {
             if got.len() >= want.len() {
                 return (got, Stop::Enough);
+            }
+            if until < Instant::now() {
+                return (got, Stop::Late);
             }
             let room = buffer.len().min(want.len() - got.len());
             match self.read_some(&mut buffer[..room], limit) {
@@ -409,6 +482,16 @@ impl Peer {
     fn provoke(&mut self, missing: &[u8]) -> Option<String> {
         if self.side == Side::Server {
             return None;
+        }
+        // Not yet a newline: whoever waits for one goes on waiting then.
+        self.try_send(b"x").ok()?;
+        if self.read(1, PROVOKED).is_some_and(|came| came.first() == missing.first()) {
+            return Some(
+                "the answer came only after we had sent another byte: the server waits for more \
+                 bytes than it has, and need not get any; answer all that a read returned, at \
+                 once"
+                    .to_owned(),
+            );
         }
         self.try_send(b"\n").ok()?;
         if self.read(1, PROVOKED).is_some_and(|came| came.first() == missing.first()) {
