@@ -166,7 +166,7 @@ pub fn wrong_arguments_are_refused(program: &'static str, cases: &[&[&str]]) {
         .cause(&[Seen::StillOpen], "the arguments were taken, and the program went on")
         .cause(
             &[Seen::Stdout, Seen::Stderr],
-            "an error is one line on stderr, `error: …`; stdout has what a program was asked for",
+            "what is wrong is told on stderr, as `error: …`; stdout has only what was asked for",
         )
         .try_it(format!("cargo run --bin {program} -- {shown}; echo $?"))
         .read(handout::EVERY_PROGRAM);
