@@ -281,7 +281,7 @@ pub(crate) fn print_reply(before: &str, reply: &[u8]) -> End {
         line.extend(String::from_utf8_lossy(reply).bytes());
     } else if flaw("prints-the-form-of-bytes") {
         line.extend(format!("b'{}'", reply.escape_ascii()).bytes());
-    } else if flaw("escapes-esc-alone") {
+    } else if io::stdout().is_terminal() && flaw("escapes-esc-alone") {
         line.extend(String::from_utf8_lossy(reply).replace('\x1b', "^[").bytes());
     } else if io::stdout().is_terminal() && !flaw("raw-on-terminal") {
         line.extend(escape(reply).bytes());
@@ -311,7 +311,7 @@ pub(crate) fn escape(bytes: &[u8]) -> String {
 }
 
 /// The message: an argument, or a line of stdin.
-pub(crate) fn message(argument: Option<&std::ffi::OsString>) -> Result<Vec<u8>, (u8, String)> {
+pub(crate) fn message(argument: Option<&OsString>) -> Result<Vec<u8>, (u8, String)> {
     if flaw("prompts-first") {
         prompt();
     }
@@ -319,7 +319,9 @@ pub(crate) fn message(argument: Option<&std::ffi::OsString>) -> Result<Vec<u8>, 
     if let Some(argument) = argument.filter(|argument| !is_missing(argument)) {
         return Ok(argument.as_encoded_bytes().to_vec());
     }
-    prompt();
+    if !flaw("prompts-first") {
+        prompt();
+    }
     let mut line = Vec::new();
     if flaw("reads-all-of-stdin") {
         io::stdin().lock().read_to_end(&mut line).unwrap();

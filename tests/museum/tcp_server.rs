@@ -91,7 +91,9 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
         if stopped(stop) && !flaw("waits-for-its-clients") {
             let since = *asked_to_stop.get_or_insert_with(Instant::now);
             let no_limit = flaw("waits-for-answers-for-ever");
-            if ready.is_empty() || since.elapsed() > GRACE && !no_limit {
+            // Not at the first pause, so that a busy machine does not hide it.
+            let has_paused = !no_limit || last.elapsed() > GRACE / 2;
+            if ready.is_empty() && has_paused || since.elapsed() > GRACE && !no_limit {
                 return Ok(());
             }
         }
