@@ -534,12 +534,12 @@ fn why_not_as_it_came(want: &[&[u8]], lines: &[&[u8]]) -> Option<String> {
         want if want.eq_ignore_ascii_case(line) => {
             "names are printed as they came: that case does not matter is no reason to change it"
         }
-        want if want.starts_with(line) && line.contains(&b':') => {
-            "only the first colon of a line ends the name: a value may hold more of them"
-        }
         want if !want.is_ascii() => {
             "the head is bytes: what is decoded as text and encoded again may be something else, \
              and text has more line ends than HTTP (splitlines)"
+        }
+        want if want.starts_with(line) && line.contains(&b':') => {
+            "only the first colon of a line ends the name: a value may hold more of them"
         }
         _ => return None,
     };
@@ -654,7 +654,6 @@ fn a_body_is_as_long_as_its_content_length() {
     .read(handout::BODY);
     for (length, body, sent) in [
         ("5", &b"hello"[..], &b"hello"[..]),
-        ("\t5 ", b"hello", b"hello"),
         ("5", b"hello", b"hello, and more\n"),
         ("0", b"", b""),
         ("6", "größ".as_bytes(), "größ".as_bytes()),
@@ -667,6 +666,10 @@ fn a_body_is_as_long_as_its_content_length() {
     }
     // Nothing but a field of that very name tells it.
     for (head, cause) in [
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length:\t5 \r\n\r\n",
+            "spaces and tabs around a value are no part of it (RFC 9110 §5.5)",
+        ),
         (
             "HTTP/1.1 200 OK\r\nX-Content-Length: 3\r\nContent-Length: 5\r\n\r\n",
             "the field is called Content-Length, from the beginning of its line to the colon",
@@ -832,7 +835,7 @@ fn a_response_may_come_in_any_pieces() {
 fn interim_responses_are_passed_over() {
     let promise = promise("1xx responses are passed over; the one that follows is printed")
         .cause(
-            &[Seen::Stdout, Seen::StillOpen],
+            &[Seen::Stdout, Seen::StillOpen, Seen::Status],
             "100 and 103 only announce the response: read the next head, which stands for itself",
         )
         .read(handout::RESPONSE);
@@ -1080,7 +1083,7 @@ fn each_byte_starts_the_time_anew() {
     let at = response.len() - 4;
     let mut start = 0;
     // Head and body both take longer than that.
-    for end in [6, 12, 18, 30, at, at + 1, at + 2, at + 3, response.len()] {
+    for end in [6, 12, 18, 24, 30, at, at + 1, at + 2, at + 3, response.len()] {
         asked.peer.send(&response[start..end], &promise);
         start = end;
         if end < response.len()
@@ -1381,7 +1384,11 @@ fn a_full_disk_is_an_error() {
     let asked = take(launch.stdout_to(full.into()).start(), &server, &promise);
     let end = asked.answered(SMALL, &promise);
     manners::no_crash_shown(&end, &promise);
-    end.status(1, &promise).says(&["error:"], &promise);
+    // Some runtimes have a status of their own for what fails while they end.
+    if end.status.success() {
+        promise.broken(Seen::Status, format!("stdout was full, and yet: {}", end.told()));
+    }
+    end.says(&["error:"], &promise);
 }
 
 #[test]
@@ -1755,8 +1762,13 @@ fn a_session_keeps_its_connection() {
         talk.peer.send(&[interim.as_bytes(), head.as_bytes(), body].concat(), &promise);
         promise_of_next = behind_chunks(&promise, head);
     }
-    let end = talk.ended(&promise);
-    end.status(0, &promise).does_not_say(&["Enter a request"], &promise);
+    let over = support::promise("at the end of the input a session ends, with status 0")
+        .cause(&[Seen::StillOpen], "is the last response over for the client? It has a length, and a 1xx before it is passed over")
+        .cause(&[Seen::Status], "all requests had a response: that is success")
+        .cause(&[Seen::Stderr], "prompts appear only where stdin is a terminal")
+        .read(handout::SESSION);
+    let end = talk.ended(&over);
+    end.status(0, &over).does_not_say(&["Enter a request"], &over);
     let mut rest = &end.stdout[..];
     for (_, head, _, body) in exchanges {
         let printed = format!("Server response:\n{}", head.replace("\r\n", "\n"));
