@@ -28,6 +28,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use signal_hook::consts::{SIGINT, SIGTERM};
+
 use clap::Parser;
 use clap::builder::Resettable;
 
@@ -41,6 +43,9 @@ fn main() -> ExitCode {
     let program = Path::new(&call).file_name().and_then(|name| name.to_str());
     if manner("slow-to-start") {
         pause();
+    }
+    if flaw("traceback-on-ctrl-c") {
+        shows_a_traceback();
     }
     let end = match program {
         Some("udp_server") => udp_server::run(),
@@ -138,6 +143,18 @@ pub(crate) fn options<T: Parser>() -> Result<T, (u8, String)> {
     Err((if flaw("status-1-for-arguments") { 1 } else { 2 }, text))
 }
 
+/// Ends on Ctrl-C as scripts do that have not thought of it.
+fn shows_a_traceback() {
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT]).unwrap();
+    let wait = move || {
+        if signals.forever().next().is_some() {
+            eprintln!("Traceback (most recent call last):\n  …\nKeyboardInterrupt");
+            let _ = signal_hook::low_level::emulate_default_handler(SIGINT);
+        }
+    };
+    thread::Builder::new().spawn(wait).unwrap();
+}
+
 /// Whether this mistake is to be made.
 pub(crate) fn flaw(name: &str) -> bool {
     std::env::var_os("MUSEUM_EXHIBIT").is_some_and(|exhibit| exhibit == name)
@@ -170,7 +187,7 @@ pub(crate) fn pause() {
 /// Set once SIGINT or SIGTERM has come.
 pub(crate) fn stop_flag() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
-    let (ctrl_c, terminate) = (signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM);
+    let (ctrl_c, terminate) = (SIGINT, SIGTERM);
     for (signal, unhandled) in [(ctrl_c, "sigterm-only"), (terminate, "ctrl-c-only")] {
         if !flaw(unhandled) {
             signal_hook::flag::register(signal, Arc::clone(&flag)).unwrap();
@@ -361,6 +378,9 @@ fn prompt() {
 /// Reads an option's time.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "no number".to_owned())?;
+    if flaw("odd-times-are-a-crash") {
+        return Ok(Duration::from_secs_f64(number));
+    }
     Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use socket2::SockRef;
 
 use crate::{
     End, answer, cannot_listen, flaw, options, piece, ready, resolve, rest, seconds, stop_flag,
@@ -45,9 +46,14 @@ pub(crate) fn run() -> End {
     ready(local, options.port)?;
 
     let start = Instant::now();
+    let mut clients = 0;
     while !stopped(&stop) {
         match listener.accept() {
             Ok((stream, _)) => {
+                clients += 1;
+                if flaw("a-hundred-clients") && clients > 100 {
+                    return Ok(());
+                }
                 if flaw("asks-who-it-is") {
                     stream.peer_addr().unwrap();
                 }
@@ -82,10 +88,11 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
     }
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
-    let size = if flaw("one-read") { 1024 } else { 10_000 };
+    let size =
+        if flaw("one-read") || flaw("goes-on-after-a-full-buffer") { 1024 } else { 10_000 };
     let (mut buffer, mut ready, mut held) = (vec![0; size], Vec::new(), Vec::new());
     let start = Instant::now();
-    let (mut last, mut ended) = (start, false);
+    let (mut last, mut ended, mut is_full) = (start, false, false);
     let mut asked_to_stop = None;
     loop {
         if stopped(stop) && !flaw("waits-for-its-clients") {
@@ -93,7 +100,12 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
             let no_limit = flaw("waits-for-answers-for-ever");
             // Not at the first pause, so that a busy machine does not hide it.
             let has_paused = !no_limit || last.elapsed() > GRACE / 2;
-            if ready.is_empty() && has_paused || since.elapsed() > GRACE && !no_limit {
+            if (ready.is_empty() || flaw("resets-at-the-end")) && has_paused
+                || since.elapsed() > GRACE && !no_limit
+            {
+                if flaw("resets-at-the-end") {
+                    SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+                }
                 return Ok(());
             }
         }
@@ -106,6 +118,10 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
                 Ok(length) => {
                     held.extend_from_slice(&buffer[..length]);
                     last = Instant::now();
+                    is_full = length == buffer.len();
+                    if flaw("quit-ends-it") && held.starts_with(b"quit") {
+                        signal_hook::low_level::raise(signal_hook::consts::SIGTERM)?;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
@@ -113,6 +129,7 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
         }
         let enough = match () {
             () if flaw("waits-for-the-end") => ended,
+            () if flaw("goes-on-after-a-full-buffer") => !is_full || ended,
             () if flaw("waits-for-a-newline") => held.contains(&b'\n') || ended,
             () => !held.is_empty(),
         };

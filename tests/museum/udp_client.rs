@@ -98,7 +98,8 @@ pub(crate) fn run() -> End {
                 Ok(_) if flaw("strangers-restart-the-clock") => start = Instant::now(),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                    if number == tries || flaw("always-connects") {
+                    if number == tries || flaw("always-connects") || flaw("refused-is-the-end")
+                    {
                         return Err(failed(
                             &format!("Connection refused: {server}"),
                             "start udp_server",

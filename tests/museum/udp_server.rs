@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -40,6 +41,7 @@ pub(crate) fn run() -> End {
 
     let mut buffer = vec![0; if flaw("small-buffer") { 2048 } else { 65_535 }];
     let (mut only, mut served) = (None, false);
+    let (mut last, mut before, mut rounds) = (Instant::now(), Vec::new(), 0);
     while !stopped(&stop)
         || flaw("ignores-signals")
         || served && flaw("ignores-signals-once-it-serves")
@@ -47,8 +49,17 @@ pub(crate) fn run() -> End {
         match socket.recv_from(&mut buffer) {
             Ok((0, _)) if flaw("empty-is-the-end") => return Ok(()),
             Ok((length, client)) => {
-                served = true;
+                (served, last, rounds) = (true, Instant::now(), rounds + 1);
+                if flaw("a-thousand-rounds") && rounds == 1000
+                    || flaw("quit-ends-it") && buffer.starts_with(b"quit")
+                {
+                    return Ok(());
+                }
                 let reply = answer(&buffer[..length]);
+                if flaw("no-repetitions") && reply == before {
+                    continue;
+                }
+                before.clone_from(&reply);
                 let client = *only.get_or_insert(client);
                 if !flaw("first-client-only") {
                     only = None;
@@ -67,6 +78,9 @@ pub(crate) fn run() -> End {
                 } else {
                     let _ = socket.send_to(&reply, client);
                 }
+            }
+            Err(_) if flaw("ends-when-idle") && last.elapsed() > Duration::from_secs(3) => {
+                return Ok(());
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => rest(),
             Err(error) if flaw("an-error-ends-the-server") => {
