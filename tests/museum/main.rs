@@ -52,7 +52,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err((_, text)) if text.is_empty() => ExitCode::SUCCESS,
         Err((status, text)) => {
-            eprintln!("{text}");
+            if flaw("colour-by-stdout") && io::stdout().is_terminal() {
+                eprintln!("\x1b[31m{text}\x1b[0m");
+            } else {
+                eprintln!("{text}");
+            }
             ExitCode::from(status)
         }
     }
@@ -158,7 +162,11 @@ pub(crate) fn print(bytes: &[u8]) -> End {
         return Ok(());
     }
     match done {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err((0, String::new())),
+        Err(error)
+            if error.kind() == io::ErrorKind::BrokenPipe || flaw("a-full-stdout-is-closed") =>
+        {
+            Err((0, String::new()))
+        }
         Err(error) => Err((1, format!("error: stdout: {error}"))),
         Ok(()) => Ok(()),
     }
