@@ -1778,9 +1778,8 @@ fn a_session_keeps_its_connection() {
                 "a body is bytes in a session, too, and a 1xx before it is passed over"
                     .to_owned()
             });
-            let shown = part.escape_ascii();
-            let printed = end.stdout.escape_ascii().to_string().replace("\\n", "\n");
-            let happened = format!("without `{shown}` stdout is\n{printed}");
+            let (shown, rest) = (bytes::show(&part, 100), bytes::show(rest, 200));
+            let happened = format!("without {shown} the rest of stdout is {rest}");
             promise.broken_because(Seen::Stdout, happened, cause);
         };
         rest = &rest[at + part.len()..];

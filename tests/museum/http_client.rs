@@ -56,6 +56,15 @@ struct Options {
 }
 
 pub(crate) fn run() -> End {
+    if flaw("usage-first") {
+        Options::try_parse().map(drop).or_else(|error| {
+            if error.use_stderr() {
+                Err((2, format!("usage: http_client HOST PORT FILE\nhttp_client: {error}")))
+            } else {
+                Ok(())
+            }
+        })?;
+    }
     let options: Options = options()?;
     let (site, target) = wanted(&options)?;
     if options.session {
@@ -69,7 +78,10 @@ pub(crate) fn run() -> End {
     let mut reply = Reply::new(options.head);
     let mut sink = Sink::new(&options);
     exchange(&stream, &request, &mut reply, &mut sink)?;
-    if reply.status >= 400 && options.fail && !flaw("ignores-fail") {
+    let ignored = flaw("ignores-fail")
+        || flaw("fails-without-o-only") && options.output.is_some()
+        || flaw("fails-on-get-only") && options.head;
+    if reply.status >= 400 && options.fail && !ignored {
         return Err((1, format!("error: the server answered {}", reply.status)));
     }
     Ok(())
@@ -93,6 +105,9 @@ impl Site {
         };
         match self.port {
             80 => host,
+            _ if flaw("address-in-host") && host == "localhost" => {
+                format!("127.0.0.1:{}", self.port)
+            }
             _ if flaw("no-port-in-host") => host,
             port => format!("{host}:{port}"),
         }
@@ -153,6 +168,7 @@ fn locate(
         match &*host[..at].to_ascii_lowercase() {
             b"http" => {}
             b"https" if flaw("https-in-plain") => {}
+            b"https" if flaw("https-in-capitals") && host[..at] == *b"HTTPS" => {}
             b"https" => return Err("https is HTTP over TLS, which is not spoken here"),
             _ => return Err("a URL begins with http://"),
         }
@@ -175,13 +191,20 @@ fn locate(
     if bare.is_empty() || bare.contains(strange) || bare.contains(['/', '?', '#', '@', '[']) {
         return Err("the host is none");
     }
-    let site = Site { host: bare.to_owned(), port: port.or(its_port).unwrap_or(80) };
+    let site = Site {
+        host: bare.to_owned(),
+        port: port.or(its_port).unwrap_or(if flaw("port-8080") { 8080 } else { 80 }),
+    };
     Ok((site, target(file.unwrap_or(path))?))
 }
 
 fn target(path: &[u8]) -> Result<String, &'static str> {
     if path.iter().any(|byte| b"\r\n".contains(byte)) && !flaw("sends-line-ends") {
         return Err("a line end cannot be part of it");
+    }
+    let mut path = path;
+    while flaw("one-slash-only") && path.starts_with(b"//") {
+        path = &path[1..];
     }
     let mut target = String::new();
     if path.first() != Some(&b'/') && !flaw("adds-no-slash") {
@@ -202,6 +225,9 @@ fn target(path: &[u8]) -> Result<String, &'static str> {
             _ if is_escape || byte.is_ascii_alphanumeric() || stays.contains(byte) => {
                 target.push(char::from(*byte));
             }
+            b'"' if flaw("sends-a-query-as-it-is") && path.contains(&b'?') => target.push('"'),
+            0x7f if flaw("sends-del") => target.push('\u{7f}'),
+            byte if flaw("one-digit") => target.push_str(&format!("%{byte:X}")),
             byte => target.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -215,6 +241,9 @@ fn field(text: &str) -> Result<(String, String), &'static str> {
     let well = !name.is_empty() && name.bytes().all(is_name) && !value.contains(['\r', '\n']);
     if !well && !flaw("sends-line-ends-in-headers") {
         return Err("a line end, or a name that is none");
+    }
+    if flaw("header-values-in-lower-case") {
+        return Ok((name.to_owned(), value.to_lowercase()));
     }
     Ok((name.to_owned(), value.to_owned()))
 }
@@ -233,12 +262,31 @@ fn request(options: &Options, site: &Site, target: &str) -> Vec<u8> {
     if flaw("no-close") {
         fields.pop();
     }
+    if flaw("asks-for-gzip") {
+        fields.push(("Accept-Encoding".to_owned(), "gzip, deflate".to_owned()));
+    }
     let more = match &options.headers[..] {
         [.., last] if flaw("last-header-only") => std::slice::from_ref(last),
+        _ if flaw("headers-with-get-only") && options.head => &[],
         headers => headers,
     };
-    fields.retain(|(ours, _)| !more.iter().any(|(its, _)| its.eq_ignore_ascii_case(ours)));
+    let is_given = |ours: &str| {
+        more.iter().any(|(its, _)| match () {
+            () if flaw("two-hosts") => its == ours,
+            () if flaw("given-by-prefix") => its.starts_with(ours),
+            () => its.eq_ignore_ascii_case(ours),
+        })
+    };
+    fields.retain(|(ours, _)| !is_given(ours));
     fields.extend_from_slice(more);
+    if flaw("one-of-each-name") {
+        let names: Vec<String> = fields.iter().map(|(name, _)| name.clone()).collect();
+        let mut at = 0;
+        fields.retain(|(name, _)| {
+            at += 1;
+            !names[at..].contains(name)
+        });
+    }
     let mut lines = vec![format!("{method} {target} HTTP/1.1")];
     lines.extend(fields.iter().map(|(name, value)| format!("{name}: {value}")));
     lines.push(String::new());
@@ -250,6 +298,8 @@ fn request(options: &Options, site: &Site, target: &str) -> Vec<u8> {
 
 fn show_sent(request: &[u8]) -> End {
     for line in escape(request).lines() {
+        let line =
+            if flaw("verbose-unencoded") { line.replace("%20", " ") } else { line.to_owned() };
         let line = format!("> {line}\n");
         if flaw("verbose-on-stdout") {
             print(line.as_bytes())?;
@@ -262,7 +312,8 @@ fn show_sent(request: &[u8]) -> End {
 
 /// A line of stdin; `None` at the end of the input.
 fn ask(prompt: &str) -> Result<Option<Vec<u8>>, (u8, String)> {
-    if io::stdin().is_terminal() || flaw("always-prompts") {
+    let by_stderr = flaw("prompts-by-stderr") && io::stderr().is_terminal();
+    if io::stdin().is_terminal() || flaw("always-prompts") || by_stderr {
         if flaw("prompts-on-stdout") {
             print(prompt.as_bytes())?;
         } else {
@@ -274,6 +325,10 @@ fn ask(prompt: &str) -> Result<Option<Vec<u8>>, (u8, String)> {
     read.map_err(|error| (1, format!("error: stdin: {error}")))?;
     if line.is_empty() {
         return Ok(None);
+    }
+    if flaw("cuts-one-character") {
+        line.pop();
+        return Ok(Some(line));
     }
     let text = line.strip_suffix(b"\n").unwrap_or(&line);
     Ok(Some(text.strip_suffix(b"\r").unwrap_or(text).to_vec()))
@@ -362,6 +417,13 @@ impl Reply {
                         self.state = State::Done;
                     }
                 }
+                State::BehindChunk if flaw("skips-two-bytes") => {
+                    if self.held.len() < 2 {
+                        return Ok(None);
+                    }
+                    self.held.drain(..2);
+                    self.state = State::ChunkSize;
+                }
                 State::BehindChunk => match self.line()? {
                     None => return Ok(None),
                     Some(line) if line.is_empty() => self.state = State::ChunkSize,
@@ -411,17 +473,24 @@ impl Reply {
 
     /// The head of the final response.
     fn head(&mut self) -> Result<Option<Event>, String> {
-        let head = loop {
+        let mut before = Vec::new();
+        let mut head = loop {
             let Some(bytes) = self.next_head()? else { return Ok(None) };
             let head = Head::read(bytes)?;
             let interim = (100..200).contains(&head.status) && head.status != 101;
             if !interim || flaw("1xx-is-the-answer") {
                 break head;
             }
+            before.extend(head.fields);
         };
+        if flaw("keeps-fields-of-1xx") {
+            head.fields.extend(before);
+        }
         self.status = head.status;
         self.state = self.framing(&head)?;
-        let options = head.value("Connection").unwrap_or_default().to_lowercase();
+        let options = head.value("Connection").unwrap_or_default();
+        let options =
+            if flaw("close-in-lower-case") { options } else { options.to_lowercase() };
         let says = |option: &str| options.split(',').any(|its| its.trim() == option);
         self.keeps_alive = !says("close")
             && (head.is_1_1 || says("keep-alive"))
@@ -460,16 +529,24 @@ impl Reply {
     fn framing(&mut self, head: &Head) -> Result<State, String> {
         let none = self.for_head && !flaw("body-for-head")
             || head.status < 200
-            || matches!(head.status, 204 | 304) && !flaw("body-for-304");
+            || matches!(head.status, 204 | 304) && !flaw("body-for-304")
+            || flaw("nothing-for-205") && head.status == 205
+            || flaw("nothing-for-errors") && head.status >= 400
+            || flaw("code-anywhere") && String::from_utf8_lossy(&head.bytes).contains(" 204");
         if none {
             return Ok(State::Done);
         }
-        let coding = head.value("Transfer-Encoding").map(|its| its.to_lowercase());
+        let mut coding = head.value("Transfer-Encoding").map(|its| its.to_lowercase());
+        let all = String::from_utf8_lossy(&head.bytes).to_lowercase();
+        if flaw("chunked-anywhere") && all.contains("chunked") {
+            coding = Some("chunked".to_owned());
+        }
         let length = head.value("Content-Length").filter(|_| !flaw("waits-for-the-end"));
         if let Some(coding) = coding
             && !(flaw("length-before-chunks") && length.is_some())
         {
             let last = coding.rsplit(',').next().unwrap_or_default().trim();
+            let last = if flaw("one-coding-only") { &*coding } else { last };
             return Ok(if last == "chunked" { State::ChunkSize } else { State::ToTheEnd });
         }
         let Some(length) = length else {
@@ -481,11 +558,14 @@ impl Reply {
         };
         let mut lengths: Vec<_> = length.split(',').map(str::trim).collect();
         lengths.dedup();
+        if flaw("first-of-two-lengths") {
+            lengths.truncate(1);
+        }
         let &[length] = &lengths[..] else {
             return Err("the reply has two lengths".to_owned());
         };
         let digits = !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit());
-        let number = length.parse().ok().filter(|_| digits);
+        let number = length.parse().ok().filter(|_| digits || flaw("takes-a-sign"));
         if number.is_none() && flaw("guesses-a-length") {
             return Ok(State::ToTheEnd);
         }
@@ -546,7 +626,11 @@ impl Head {
         let digits = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit());
         let status = code.parse().ok().filter(|_| digits && version.starts_with("HTTP/1."));
         let status = if flaw("garbage-is-fine") { status.or(Some(200)) } else { status };
-        let status = status.ok_or(format!("the reply is not HTTP: {line:?}"))?;
+        let status = status.filter(|_| {
+            words.next().is_some_and(|reason| !reason.is_empty()) || !flaw("needs-a-reason")
+        });
+        let raw = flaw("raw-errors").then(|| format!("the reply is not HTTP: {line}"));
+        let status = status.ok_or(raw.unwrap_or(format!("the reply is not HTTP: {line:?}")))?;
         let mut fields = Vec::<(String, String)>::new();
         for line in lines.take_while(|line| !line.is_empty()) {
             if let (true, Some(last)) = (line.starts_with([' ', '\t']), fields.last_mut()) {
@@ -565,6 +649,7 @@ impl Head {
     fn value(&self, name: &str) -> Option<String> {
         let same = |its: &str| match () {
             () if flaw("exact-field-names") => its == name,
+            () if flaw("part-of-a-name") => its.to_lowercase().ends_with(&name.to_lowercase()),
             () => its.eq_ignore_ascii_case(name),
         };
         let values = self.fields.iter().filter(|(its, _)| same(its));
@@ -633,6 +718,9 @@ fn exchange(
                     State::Head if flaw("no-head-is-fine") => return Ok(()),
                     State::Head => "the server closed the connection".to_owned(),
                     _ if flaw("cut-short-is-fine") => return Ok(()),
+                    _ if flaw("cut-short-in-a-session") && sink.options.session => {
+                        return Ok(());
+                    }
                     _ => "the server closed the connection".to_owned(),
                 },
                 Err(error) => error.to_string(),
@@ -644,9 +732,15 @@ fn exchange(
             }
             return Err(failed(&format!("{why}: {}", reply.so_far()), "try again"));
         }
-        if moved && !flaw("timeout-for-all") {
+        let in_the_head = matches!(reply.state, State::Head);
+        let timeout = match sink.options.timeout {
+            time if flaw("whole-seconds") => Duration::from_secs(time.as_secs().max(1)),
+            time if flaw("two-seconds") && time.as_secs() == 10 => Duration::from_secs(2),
+            time => time,
+        };
+        if moved && !flaw("timeout-for-all") && !(flaw("timeout-for-the-head") && in_the_head) {
             last = Instant::now();
-        } else if last.elapsed() > sink.options.timeout
+        } else if last.elapsed() > timeout
             && !flaw("waits-for-ever")
             && !(sink.options.session && flaw("waits-for-ever-in-a-session"))
         {
@@ -713,11 +807,28 @@ impl<'a> Sink<'a> {
             };
             head = text.split_inclusive('\n').filter(is_new).collect::<String>().into();
         }
+        if flaw("decodes-the-head") {
+            head = String::from_utf8_lossy(&head).into_owned().into();
+        }
+        if flaw("a-map-of-fields") {
+            let mut names = Vec::new();
+            head = head.split_inclusive(|byte| *byte == b'\n').fold(Vec::new(), |all, line| {
+                let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+                let again = names.contains(&name) && name != b"\n";
+                names.push(name);
+                if again { all } else { [&all[..], line].concat() }
+            });
+        }
+        if flaw("titles-names") {
+            let text = String::from_utf8_lossy(&head).replace("\nset-cookie", "\nSet-Cookie");
+            head = text.into();
+        }
         if self.options.session {
             print(b"Server response:\n")?;
         }
-        if !self.options.body {
-            print(&if io::stdout().is_terminal() && !flaw("raw-on-terminal") {
+        let raw = flaw("raw-on-terminal") || flaw("raw-in-a-session") && self.options.session;
+        if !self.options.body || flaw("a-head-for-errors") && reply.status >= 400 {
+            print(&if io::stdout().is_terminal() && !raw {
                 escape(&head).into_bytes()
             } else {
                 head.clone()
@@ -728,10 +839,13 @@ impl<'a> Sink<'a> {
         if let Some(path) = &self.options.output
             && !self.dropped
             && !reply.is_done()
+            && !(flaw("no-empty-file") && matches!(reply.state, State::Counted(0)))
         {
             let mut how = OpenOptions::new();
             how.create(true);
-            if flaw("appends") {
+            if flaw("keeps-files") {
+                how.write(true).create_new(true)
+            } else if flaw("appends") {
                 how.append(true)
             } else {
                 how.write(true).truncate(true)
@@ -750,7 +864,11 @@ impl<'a> Sink<'a> {
 
     fn body(&mut self, mut bytes: Vec<u8>, reply: &Reply) -> End {
         self.in_a_line = bytes.last() != Some(&b'\n');
-        if flaw("decodes-the-body") {
+        if flaw("drops-a-bom") && reply.came == bytes.len() as u64 && bytes.starts_with(b"\xef")
+        {
+            bytes.drain(..3);
+        }
+        if flaw("decodes-the-body") || flaw("decodes-in-a-session") && self.options.session {
             bytes = String::from_utf8_lossy(&bytes).into_owned().into();
         }
         if self.dropped {
@@ -771,11 +889,18 @@ impl<'a> Sink<'a> {
             bytes = std::mem::take(&mut self.gathered);
         }
         if let Some(file) = &mut self.file {
-            file.write_all(&bytes).map_err(|error| failed(&error.to_string(), "free space"))?;
+            if flaw("escapes-files") && io::stdout().is_terminal() {
+                bytes = escape(&bytes).into_bytes();
+            }
+            let written = file.write_all(&bytes);
+            if !flaw("ignores-a-full-disk") {
+                written.map_err(|error| failed(&error.to_string(), "free space"))?;
+            }
             self.progress(reply, false);
             return Ok(());
         }
-        if !io::stdout().is_terminal() || flaw("raw-on-terminal") {
+        let raw = flaw("raw-on-terminal") || flaw("raw-in-a-session") && self.options.session;
+        if !io::stdout().is_terminal() || raw {
             return print(&bytes);
         }
         let mut bytes = [&self.begun[..], &bytes].concat();
@@ -785,8 +910,9 @@ impl<'a> Sink<'a> {
         };
         let whole = if flaw("decodes-each-read") { bytes.len() } else { whole };
         self.begun = bytes.split_off(whole);
-        let text = self.is_text || str::from_utf8(&bytes).is_ok();
-        if (!text || bytes.contains(&0)) && !flaw("sprays") {
+        let text = self.is_text || str::from_utf8(&bytes).is_ok() && !flaw("text-types-only");
+        let sprays = flaw("sprays") || flaw("sprays-with-body") && self.options.body;
+        if (!text || bytes.contains(&0)) && !sprays {
             self.dropped = true;
             return notice("the body is binary: -o FILE keeps it");
         }
@@ -802,6 +928,9 @@ impl<'a> Sink<'a> {
         self.shown = Instant::now();
         let end = if at_the_end { "\n" } else { "" };
         let line = match reply.total {
+            Some(total) if flaw("divides-by-the-length") => {
+                format!("\r{}%{end}", reply.came * 100 / total)
+            }
             Some(total) => format!("\r{} of {total} bytes{end}", reply.came),
             None => format!("\r{} bytes{end}", reply.came),
         };
@@ -820,7 +949,9 @@ impl<'a> Sink<'a> {
                 None => print(&rest)?,
             }
         }
-        print(escape(&std::mem::take(&mut self.begun)).as_bytes())?;
+        if !flaw("loses-what-is-held") {
+            print(escape(&std::mem::take(&mut self.begun)).as_bytes())?;
+        }
         if self.options.body && flaw("adds-a-newline") {
             print(b"\n")?;
         }
@@ -829,6 +960,9 @@ impl<'a> Sink<'a> {
 }
 
 fn notice(what: &str) -> End {
+    if flaw("notices-on-stdout") {
+        return print(format!("notice: {what}\n").as_bytes());
+    }
     let _ = io::stderr().write_all(format!("notice: {what}\n").as_bytes());
     Ok(())
 }
@@ -842,7 +976,8 @@ fn session(options: &Options, site: &Site) -> End {
         asked = true;
         let method = request.split(|byte| *byte == b' ').next().unwrap_or_default().to_vec();
         let raw = options.raw && !flaw("raw-ignored");
-        if lacks_host(&request) && !raw || flaw("always-adds-host") {
+        let asks = !flaw("host-for-get-only") || method == b"GET";
+        if lacks_host(&request) && asks && !raw || flaw("always-adds-host") {
             let host = format!("Host: {}\r\n", site.name());
             if !flaw("adds-host-silently") {
                 notice(&format!("{} is added", host.trim_end()))?;
@@ -890,7 +1025,8 @@ fn session(options: &Options, site: &Site) -> End {
 fn typed(silent: bool) -> Result<Option<Vec<u8>>, (u8, String)> {
     let mut request = Vec::new();
     loop {
-        let prompt = if request.is_empty() && !silent { "Enter a request: " } else { "" };
+        let first = request.is_empty() && !silent || flaw("prompts-for-each-line");
+        let prompt = if first { "Enter a request: " } else { "" };
         match ask(prompt)? {
             None if request.is_empty() => return Ok(None),
             None => return Err((2, "error: the input ended within a request".to_owned())),
@@ -909,7 +1045,7 @@ fn typed(silent: bool) -> Result<Option<Vec<u8>>, (u8, String)> {
 fn lacks_host(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request).to_lowercase();
     text.lines().next().is_some_and(|line| line.ends_with(" http/1.1"))
-        && !text.contains("\nhost:")
+        && !text.contains(if flaw("host-by-its-beginning") { "\nhost" } else { "\nhost:" })
 }
 
 /// Whether no request can be sent any more: only an open, idle connection would block.

@@ -62,7 +62,11 @@ fn main() -> ExitCode {
         Err((_, text)) if text.is_empty() => ExitCode::SUCCESS,
         Err((status, text)) => {
             let status = if flaw("an-error-is-status-0") { 0 } else { status };
-            tell(&text);
+            if flaw("colour-by-stdout") && io::stdout().is_terminal() {
+                eprintln!("\x1b[31m{text}\x1b[0m");
+            } else {
+                tell(&text);
+            }
             ExitCode::from(status)
         }
     }
@@ -282,7 +286,8 @@ pub(crate) fn print(bytes: &[u8]) -> End {
         Err(_) if flaw("ignores-a-closed-stdout") => Ok(()),
         Err(error)
             if error.kind() == io::ErrorKind::BrokenPipe
-                && !flaw("a-closed-stdout-is-an-error") =>
+                && !flaw("a-closed-stdout-is-an-error")
+                || flaw("a-full-stdout-is-closed") =>
         {
             Err((0, String::new()))
         }
