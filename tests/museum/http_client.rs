@@ -242,6 +242,9 @@ fn field(text: &str) -> Result<(String, String), &'static str> {
     if !well && !flaw("sends-line-ends-in-headers") {
         return Err("a line end, or a name that is none");
     }
+    if flaw("headers-are-ascii") {
+        return Ok((name.to_owned(), value.replace(|sign: char| !sign.is_ascii(), "?")));
+    }
     if flaw("header-values-in-lower-case") {
         return Ok((name.to_owned(), value.to_lowercase()));
     }
@@ -514,6 +517,7 @@ impl Reply {
         }
         let Some(end) = head_end(&self.held) else {
             return match self.held.len() {
+                4097.. if flaw("four-thousand-bytes-of-head") => Err("too long".to_owned()),
                 0..LONGEST => Ok(None),
                 _ => Err("the head of the reply is too long".to_owned()),
             };
