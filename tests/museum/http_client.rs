@@ -515,9 +515,11 @@ impl Reply {
             let lengths = self.held.split(|byte| *byte == b'\n').map(<[u8]>::len);
             lengths.enumerate().for_each(|(number, length)| lines[number] = length);
         }
+        if flaw("four-thousand-bytes-of-head") && self.held.len() > 4096 {
+            return Err("the head of the reply is too long".to_owned());
+        }
         let Some(end) = head_end(&self.held) else {
             return match self.held.len() {
-                4097.. if flaw("four-thousand-bytes-of-head") => Err("too long".to_owned()),
                 0..LONGEST => Ok(None),
                 _ => Err("the head of the reply is too long".to_owned()),
             };

@@ -109,9 +109,6 @@ pub(crate) fn options<T: Parser>() -> Result<T, (u8, String)> {
     if flaw("no-version") {
         command = command.disable_version_flag(true);
     }
-    if flaw("a-name-for-a-version") {
-        command = command.version("for learners");
-    }
     for (name, argument, value) in [
         ("any-port-unless-told", "port", "0"),
         ("echo-port-unless-told", "port", "7"),
