@@ -56,13 +56,11 @@ struct Options {
 }
 
 pub(crate) fn run() -> End {
-    let options = Options::try_parse().unwrap_or_else(|error| {
-        if flaw("usage-first") {
-            eprintln!("usage: http_client HOST PORT FILE\nhttp_client: {error}");
-            std::process::exit(2);
-        }
-        error.exit()
-    });
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) if flaw("usage-first") => return Err((2, format!("http_client: {error}"))),
+        Err(error) => error.exit(),
+    };
     let (site, target) = wanted(&options)?;
     if options.session {
         return session(&options, &site);
