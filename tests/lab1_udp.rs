@@ -359,6 +359,11 @@ fn the_client_sends_its_message_in_a_datagram() {
 fn client_sends_its_message_in_a_datagram() {
     let promise = promise("the message goes out as it is, in one datagram")
         .cause(
+            &[Seen::Ended],
+            "with MESSAGE nothing is asked and stdin is not read, which may be at its end: send \
+             the third argument",
+        )
+        .cause(
             &[Seen::More, Seen::Other, Seen::Part],
             "the bytes of the message are sent, and nothing else: no line end and no NUL",
         )
@@ -983,8 +988,11 @@ fn within(end: &Ended, time: Duration, promise: &Promise) {
         promise.broken_because(
             Seen::Stderr,
             format!("stderr is {}", errors.trim_end()),
-            Some("the message tells another time than --timeout: print the option's value, \
-                  with its fraction".to_owned()),
+            Some(
+                "the message tells another time than --timeout: print the option's value, \
+                  with its fraction"
+                    .to_owned(),
+            ),
         );
     }
 }

@@ -193,11 +193,17 @@ fn what_was_sent_before_the_end_is_still_answered() {
         "the end of the client's bytes came while an answer was not out yet, and the connection \
          was closed: first send what is left",
     );
-    let mut client = Peer::connect_narrow(server.address, &promise);
-    let sent = client.fill(b'n', PLENTY);
-    client.half_close();
-    client.expect(&vec![b'N'; sent], &promise);
-    client.expect_end(PATIENCE, &promise);
+    // How much fits into the buffers is the system's matter: one of these is a little more.
+    for size in (1..=16).map(|number| number * 40_000) {
+        let mut client = Peer::connect_narrow(server.address, &promise);
+        let sending = client.send_beside_and_half_close(vec![b'n'; size]);
+        if let Some(end) = server.running.ended_within(Duration::from_millis(50)) {
+            promise.broken(Seen::Ended, end.told());
+        }
+        client.expect(&vec![b'N'; size], &promise);
+        client.expect_end(PATIENCE, &promise);
+        drop(sending);
+    }
 }
 
 #[test]
@@ -523,7 +529,10 @@ fn any_number_of_clients_is_served() {
             promise.broken_because(
                 Seen::More,
                 format!("after 10 clients it had {before} descriptors open, after 150 {now}"),
-                Some("each client's connection stays open: close it when it has ended".to_owned()),
+                Some(
+                    "each client's connection stays open: close it when it has ended"
+                        .to_owned(),
+                ),
             );
         }
         echoes(&server, b"one more", &promise);
@@ -581,11 +590,10 @@ fn an_idle_connection_does_not_hold_up_the_end() {
 #[test]
 fn a_client_that_does_not_read_cannot_hold_up_the_end() {
     let server = SERVER.start(&[]);
-    let promise = manners::stops_in_good_order(&SERVER, Signal::SIGINT)
-        .only_because(
-            "a response under way may take 5 s to finish, not more: a write to a client that does \
+    let promise = manners::stops_in_good_order(&SERVER, Signal::SIGINT).only_because(
+        "a response under way may take 5 s to finish, not more: a write to a client that does \
              not read needs a limit, too (SO_SNDTIMEO, settimeout)",
-        );
+    );
     let mut stuck = server.connect(&promise);
     let sending = stuck.send_beside(vec![b'a'; PLENTY]);
     stuck.wait_until_stuck(&sending);
@@ -611,7 +619,10 @@ fn an_answer_under_way_is_finished_at_the_end() {
     let (came, _) = client.read_to_the_end(PATIENCE);
     if came.len() <= here && here < sent {
         let came = bytes::count_of(came.len(), sent);
-        promise.broken(Seen::Reset, format!("{came} came, and no more than was here before the signal"));
+        promise.broken(
+            Seen::Reset,
+            format!("{came} came, and no more than was here before the signal"),
+        );
     }
     server.running.ended(&promise).status(0, &promise);
 }
@@ -1189,7 +1200,11 @@ fn a_silent_server_is_given_up_after_the_timeout() {
     peer.half_close();
     let closed = client.ended(&promise).errors();
     let silent = end.errors();
-    if silent == closed && silent.lines().next().is_some_and(|line| line.contains("closed")) {
+    // What stands in brackets is a detail.
+    let gist = |text: &str| text.split(" (").next().map(str::to_owned);
+    if gist(&silent) == gist(&closed)
+        && silent.lines().next().is_some_and(|line| line.contains("closed"))
+    {
         promise.broken_because(
             Seen::Stderr,
             format!("stderr is {}", silent.trim_end()),

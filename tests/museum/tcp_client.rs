@@ -42,7 +42,11 @@ pub(crate) fn run() -> End {
         print_reply("From Server: ", &reply)?;
     }
     end.map_err(|error| {
-        let text = format!("{error}: {} of {} bytes", reply.len(), message.len());
+        let total = match flaw("tells-characters") {
+            true => String::from_utf8_lossy(&message).chars().count(),
+            false => message.len(),
+        };
+        let text = format!("{error}: {} of {total} bytes", reply.len());
         failed(&text, "the server may have ended")
     })
 }
@@ -137,7 +141,10 @@ fn exchange(
             if !flaw("timeout-for-all") {
                 last = Instant::now();
             }
-        } else if last.elapsed() > timeout && !flaw("waits-for-ever") {
+        } else if last.elapsed() > timeout
+            && !flaw("waits-for-ever")
+            && (unsent.is_empty() || !flaw("sends-for-ever"))
+        {
             return Err(ErrorKind::TimedOut.into());
         } else {
             rest();

@@ -50,6 +50,9 @@ pub(crate) fn run() -> End {
                 if flaw("an-error-ends-the-server") {
                     served.map_err(|error| (1, format!("error: connection: {error}")))?;
                 }
+                if flaw("leaks-descriptors") {
+                    std::mem::forget(listener.try_clone().unwrap());
+                }
                 if flaw("one-client-only") {
                     return Ok(());
                 }
@@ -74,7 +77,10 @@ fn serve(mut stream: TcpStream, timeout: Duration, stop: &AtomicBool) -> io::Res
     loop {
         if stopped(stop) {
             let since = *asked_to_stop.get_or_insert_with(Instant::now);
-            if ready.is_empty() || since.elapsed() > GRACE {
+            if ready.is_empty()
+                || flaw("drops-its-answer-at-the-end")
+                || since.elapsed() > GRACE
+            {
                 return Ok(());
             }
         }

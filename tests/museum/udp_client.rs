@@ -42,7 +42,11 @@ pub(crate) fn run() -> End {
     }
     let server = resolve(&options.host, options.port)?[0];
     let most = if server.is_ipv4() { 65_507 } else { 65_527 };
-    if message.len() > most && !flaw("sends-what-cannot-fit") {
+    let length = match flaw("limits-characters") {
+        true => String::from_utf8_lossy(&message).chars().count(),
+        false => message.len(),
+    };
+    if length > most && !flaw("sends-what-cannot-fit") {
         let status = if flaw("status-1-for-arguments") { 1 } else { 2 };
         return Err((status, "error: message: more than a datagram holds".to_owned()));
     }
@@ -78,12 +82,16 @@ pub(crate) fn run() -> End {
         while start.elapsed() < options.timeout || flaw("waits-for-ever") {
             match socket.recv_from(&mut buffer) {
                 Ok((length, from)) if from == server || flaw("believes-strangers") => {
+                    if flaw("sends-all-retries") && number < tries {
+                        let _ = socket.send_to(&message, server);
+                    }
                     return print_reply("", &buffer[..length]);
                 }
                 Ok(_) if flaw("strangers-restart-the-clock") => start = Instant::now(),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                    if number == tries || flaw("always-connects") {
+                    let gives_up = flaw("always-connects") || flaw("refused-is-the-end");
+                    if number == tries || gives_up {
                         return Err(failed(
                             &format!("Connection refused: {server}"),
                             "start udp_server",
@@ -94,7 +102,7 @@ pub(crate) fn run() -> End {
             }
         }
     }
-    let within = options.timeout.as_secs_f64();
+    let within = if flaw("within-2-always") { 2.0 } else { options.timeout.as_secs_f64() };
     let end = failed(
         &format!("no reply from {server} within {within} s"),
         "UDP cannot tell a lost datagram from a server that is not there",

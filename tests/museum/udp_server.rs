@@ -34,10 +34,13 @@ pub(crate) fn run() -> End {
 
     let mut buffer = vec![0; if flaw("small-buffer") { 2048 } else { 65_535 }];
     let mut only = None;
+    let mut answered = 0;
     while !stopped(&stop) || flaw("ignores-signals") {
         match socket.recv_from(&mut buffer) {
             Ok((0, _)) if flaw("empty-is-the-end") => return Ok(()),
+            Ok(_) if flaw("a-thousand-and-no-more") && answered == 1000 => return Ok(()),
             Ok((length, client)) => {
+                answered += 1;
                 let reply = answer(&buffer[..length]);
                 let client = *only.get_or_insert(client);
                 if !flaw("first-client-only") {

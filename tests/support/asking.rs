@@ -290,9 +290,13 @@ impl<Server: Answering> Asking<Server> {
 
     /// Numbers and names that can be read, and are of no use.
     pub fn odd_arguments_show_no_crash(&self) {
-        let promise = promise("a time that no clock has and a name that no host can have are no reason to crash")
-            .because("refuse a time that is out of reach, and report a name that cannot be looked up")
-            .read(handout::EVERY_PROGRAM);
+        let promise = promise(
+            "a time that no clock has and a name that no host can have are no reason to crash",
+        )
+        .because(
+            "refuse a time that is out of reach, and report a name that cannot be looked up",
+        )
+        .read(handout::EVERY_PROGRAM);
         for time in ["inf", "1e300"] {
             let (server, launch) = self.launch_with(&["--timeout", time], &["hi"]);
             let client = launch.start();
@@ -448,7 +452,8 @@ impl<Server: Answering> Asking<Server> {
         let between = screen.split_once(" tab").and_then(|(_, rest)| rest.split_once("here"));
         if between.is_none_or(|(between, _)| !between.trim().is_empty()) {
             let cause = "tabs and line ends do no harm: they are not escaped".to_owned();
-            let happened = format!("the tab is not as it was: {}", bytes::show(screen.as_bytes(), 80));
+            let happened =
+                format!("the tab is not as it was: {}", bytes::show(screen.as_bytes(), 80));
             promise.broken_because(Seen::Stdout, happened, Some(cause));
         }
     }

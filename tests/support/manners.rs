@@ -178,7 +178,10 @@ pub fn wrong_arguments_are_refused(program: &'static str, cases: &[&[&str]]) {
         end.status(2, &promise).stdout(b"", &promise).says(&["error:"], &promise);
         if !end.errors().lines().any(|line| line.starts_with("error: ")) {
             let said = end.errors();
-            promise.broken(Seen::Stderr, format!("no line begins with `error: `: {}", said.trim_end()));
+            promise.broken(
+                Seen::Stderr,
+                format!("no line begins with `error: `: {}", said.trim_end()),
+            );
         }
         plain(&end, &promise);
     }

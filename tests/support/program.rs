@@ -504,7 +504,10 @@ impl Running {
                 let fraction = command.split(' ').skip_while(|word| *word != "--timeout");
                 let fraction = fraction.skip(1).take(1).any(|value| value.contains('.'));
                 let cause = (fraction && !end.errors().contains("Address already in use"))
-                    .then(|| "times in options may have a fraction: read a float, not a whole number".to_owned());
+                    .then(|| {
+                        "times in options may have a fraction: read a float, not a whole number"
+                            .to_owned()
+                    });
                 let told = format!("it ended at once: {}", end.told());
                 promise.broken_because(Seen::Ended, told, cause);
             }

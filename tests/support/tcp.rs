@@ -408,12 +408,7 @@ impl Peer {
     }
 
     /// Reads as long as what comes is like `want`.
-    fn read_like(
-        &mut self,
-        want: &[u8],
-        limit: Duration,
-        until: Instant,
-    ) -> (Vec<u8>, Stop) {
+    fn read_like(&mut self, want: &[u8], limit: Duration, until: Instant) -> (Vec<u8>, Stop) {
         let (mut got, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
         loop {
             if got.len() >= want.len() {
