@@ -364,6 +364,11 @@ fn the_client_sends_its_message_in_a_datagram() {
 fn client_sends_its_message_in_a_datagram() {
     let promise = promise("the message goes out as it is, in one datagram")
         .cause(
+            &[Seen::Ended],
+            "with MESSAGE nothing is asked and stdin is not read, which may be at its end: send \
+             the third argument",
+        )
+        .cause(
             &[Seen::More, Seen::Other, Seen::Part],
             "the bytes of the message are sent, and nothing else: no line end and no NUL",
         )

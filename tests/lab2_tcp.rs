@@ -193,11 +193,17 @@ fn what_was_sent_before_the_end_is_still_answered() {
         "the end of the client's bytes came while an answer was not out yet, and the connection \
          was closed: first send what is left",
     );
-    let mut client = Peer::connect_narrow(server.address, &promise);
-    let sent = client.fill(b'n', PLENTY);
-    client.half_close();
-    client.expect(&vec![b'N'; sent], &promise);
-    client.expect_end(PATIENCE, &promise);
+    // How much fits into the buffers is the system's matter: one of these is a little more.
+    for size in (1..=16).map(|number| number * 40_000) {
+        let mut client = Peer::connect_narrow(server.address, &promise);
+        let sending = client.send_beside_and_half_close(vec![b'n'; size]);
+        if let Some(end) = server.running.ended_within(Duration::from_millis(50)) {
+            promise.broken(Seen::Ended, end.told());
+        }
+        client.expect(&vec![b'N'; size], &promise);
+        client.expect_end(PATIENCE, &promise);
+        drop(sending);
+    }
 }
 
 #[test]
@@ -1201,7 +1207,11 @@ fn a_silent_server_is_given_up_after_the_timeout() {
     peer.half_close();
     let closed = client.ended(&promise).errors();
     let silent = end.errors();
-    if silent == closed && silent.lines().next().is_some_and(|line| line.contains("closed")) {
+    // What stands in brackets is a detail.
+    let gist = |text: &str| text.split(" (").next().map(str::to_owned);
+    if gist(&silent) == gist(&closed)
+        && silent.lines().next().is_some_and(|line| line.contains("closed"))
+    {
         promise.broken_because(
             Seen::Stderr,
             format!("stderr is {}", silent.trim_end()),
