@@ -234,7 +234,7 @@ impl Tree {
         let Group { name, package, target, tests, .. } = work.group;
         let Part { number, of } = work.part;
         let out = self.folder.join(format!("{name}-{number}-of-{of}"));
-        let mut cargo = mutants(&self.source, work.group);
+        let mut cargo = cargo_mutants(&self.source, work.group.files);
         cargo.args(["--in-place", "--timeout", TEST_LIMIT, "--build-timeout", BUILD_LIMIT]);
         cargo.args(["--shard", &format!("{number}/{of}"), "--output"]).arg(&out);
         cargo.args(["--test-package", &format!("{package},checks"), "--"]);
@@ -253,41 +253,35 @@ impl Tree {
     }
 }
 
-/// `cargo mutants` for the files of a group.
-fn mutants(source: &Path, group: &Group) -> Command {
+/// `cargo mutants` for files.
+fn cargo_mutants(source: &Path, files: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(source).args(["mutants", "--workspace", "--colors", "never"]);
-    cargo.args(group.files.iter().flat_map(|files| ["--file", files]));
+    cargo.args(files.iter().flat_map(|files| ["--file", files]));
     cargo.stdin(Stdio::null());
     cargo
 }
 
-/// Every mutant of `src/` must be in a group, and cargo-mutants be there.
+/// Cargo-mutants must be here, and every mutant of `src/` in a group.
 fn known(root: &Path) -> Result<()> {
-    let list = |mut cargo: Command| -> Result<Vec<String>> {
-        let output = cargo.arg("--list").stderr(Stdio::inherit()).output()?;
-        ensure!(
-            output.status.success(),
-            "there is no cargo-mutants here: cargo install --locked cargo-mutants"
-        );
+    let version = cargo_mutants(root, &[]).arg("--version").output()?;
+    ensure!(
+        version.status.success(),
+        "there is no cargo-mutants here: cargo install --locked cargo-mutants"
+    );
+    let list = |files: &[&str]| -> Result<Vec<String>> {
+        let output = cargo_mutants(root, files).arg("--list").output()?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "cargo mutants --list: {errors}");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok(text.lines().map(str::to_owned).collect())
     };
-    let mut all = Command::new("cargo");
-    all.current_dir(root).args([
-        "mutants",
-        "--workspace",
-        "--colors",
-        "never",
-        "--file",
-        "src/**",
-    ]);
-    let all = list(all)?;
     let mut in_groups = Vec::new();
     for group in GROUPS {
-        in_groups.extend(list(mutants(root, group))?);
+        in_groups.extend(list(group.files)?);
     }
-    let left_out: Vec<_> = all.iter().filter(|name| !in_groups.contains(name)).collect();
+    let mut left_out = list(&["src/**"])?;
+    left_out.retain(|name| !in_groups.contains(name));
     ensure!(left_out.is_empty(), "these are in no group: {left_out:#?}");
     Ok(())
 }
