@@ -233,15 +233,30 @@ impl Tree {
     fn test(&self, work: &Work, tell: impl Fn(&str)) -> Result<Vec<Outcome>> {
         let Group { name, package, target, tests, .. } = work.group;
         let Part { number, of } = work.part;
+        tell(&format!("mutants of {name}, part {} of {of}", number + 1));
+        let chosen =
+            || target.iter().copied().chain(tests.iter().flat_map(|it| ["--test", it]));
+
+        // What cargo-mutants would do first leaves out the checks, which are not in the
+        // package that is changed.
+        let mut unchanged = Command::new("cargo");
+        unchanged.current_dir(&self.source).args(["test", "--quiet", "--package", package]);
+        unchanged.args(["--package", "checks"]).args(chosen());
+        self.build_here(&mut unchanged);
+        let output = unchanged.stdin(Stdio::null()).output()?;
+        ensure!(
+            output.status.success(),
+            "without a change the tests of {name} fail:\n{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+
         let out = self.folder.join(format!("{name}-{number}-of-{of}"));
         let mut cargo = cargo_mutants(&self.source, work.group.files);
-        cargo.args(["--in-place", "--timeout", TEST_LIMIT, "--build-timeout", BUILD_LIMIT]);
+        cargo.args(["--in-place", "--baseline", "skip"]);
+        cargo.args(["--timeout", TEST_LIMIT, "--build-timeout", BUILD_LIMIT]);
         cargo.args(["--shard", &format!("{number}/{of}"), "--output"]).arg(&out);
-        cargo.args(["--test-package", &format!("{package},checks"), "--"]);
-        cargo.args(*target).args(tests.iter().flat_map(|test| ["--test", test]));
-        cargo.env("CARGO_TARGET_DIR", self.folder.join("target"));
-        cargo.env("CARGO_PROFILE_DEV_DEBUG", "0");
-        tell(&format!("mutants of {name}, part {} of {of}", number + 1));
+        cargo.args(["--test-package", &format!("{package},checks"), "--"]).args(chosen());
+        self.build_here(&mut cargo);
         let status = cargo.status()?;
         // 2: some have survived; 3: some were ended after the time limit.
         ensure!(
@@ -250,6 +265,11 @@ impl Tree {
             out.display()
         );
         outcomes(&out.join("mutants.out/outcomes.json"))
+    }
+
+    fn build_here(&self, cargo: &mut Command) {
+        cargo.env("CARGO_TARGET_DIR", self.folder.join("target"));
+        cargo.env("CARGO_PROFILE_DEV_DEBUG", "0");
     }
 }
 
