@@ -34,6 +34,7 @@ const NOT_FOR_STUDENTS: &[&str] = &[
     "runner/instructor",
     "runner/tests",
     "src/http/CONFORMANCE.md",
+    "tests/README.md",
     "tests/conformance.rs",
     "tests/manuals.rs",
     "tests/museum",
