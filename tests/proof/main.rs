@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use proof::checks::Checks;
 use proof::flakes::{self, Seeds};
@@ -74,6 +74,18 @@ enum Verb {
     },
 }
 
+impl Verb {
+    /// Whether it is about all that there is.
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::Check { .. } => false,
+            Self::Exhibits { name } | Self::Right { name } => name.is_none(),
+            Self::Mutants { group, part, .. } => group.is_none() && part.is_none(),
+            Self::Flakes { .. } => true,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let options = Options::parse();
     match run(&options) {
@@ -89,6 +101,7 @@ fn main() -> ExitCode {
 /// Whether all is as it should be.
 fn run(options: &Options) -> Result<bool> {
     let root = proof::root();
+    ensure!(!options.record || options.verb.is_whole(), "only figures of all are recorded");
     if let Verb::Mutants { group, part, at_once } = &options.verb {
         let mutants =
             mutants::test(&root, group.as_deref(), *part, (*at_once).into(), |what| {
@@ -156,7 +169,7 @@ fn prove(checks: &Checks, name: &str) -> Result<bool> {
     })?;
     let shown = museum::show(checks, |exhibit| exhibit.catches().any(|it| it.check == name))?;
     println!("{shown}");
-    anyhow::ensure!(
+    ensure!(
         shown.exhibits > 0,
         "no exhibit is caught by {name}: add the mistake for which it is there to \
          tests/museum/exhibits.toml"
