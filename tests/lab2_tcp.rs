@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use support::asking::{Answering, Asking};
 use support::first::First;
 use support::manners::{self, Over, ServerProgram};
-use support::program::{Ended, ReadyLine, Server};
+use support::program::{Ended, Launch, ReadyLine, Server};
 use support::tcp::{Busy, ClosedPort, Listening, Peer};
 use support::terminal::Terminal;
 use support::{
@@ -1349,7 +1349,8 @@ fn each_address_of_a_name_is_tried_in_turn() {
             )
             .read(handout::REFUSED);
     let (server, _closed) = Listening::on_ipv6_alone();
-    let client = CLIENT.launch(&[name, &server.port(), "hello"]).with_names().start();
+    let client =
+        Launch::new("tcp_client", &[name, &server.port(), "hello"]).with_names().start();
     server.accept(&client, &promise);
 }
 
