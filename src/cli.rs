@@ -103,11 +103,18 @@ pub struct Seldom(Mutex<Option<Instant>>);
 impl Seldom {
     /// As [`notice`], unless it was told within the last minute.
     pub fn notice(&self, text: impl Display) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_none_or(|last| last.elapsed() > Duration::from_secs(60)) {
-            *last = Some(Instant::now());
+        if self.is_due(Instant::now()) {
             notice(text);
         }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| now - last > Duration::from_secs(60));
+        if is_due {
+            *last = Some(now);
+        }
+        is_due
     }
 }
 
@@ -164,5 +171,19 @@ mod tests {
             assert!(seconds(value).is_err(), "{value:?} was taken");
         }
         assert_eq!(seconds("1e-12"), Ok(Duration::from_micros(1)));
+    }
+
+    #[test]
+    fn a_year_is_the_longest_time() {
+        assert_eq!(seconds("31536000"), Ok(Duration::from_secs(31_536_000)));
+        assert!(seconds("31536001").is_err());
+    }
+
+    #[test]
+    fn a_trouble_is_told_once_a_minute() {
+        let (trouble, start) = (Seldom::default(), Instant::now());
+        let due = [0, 1, 60, 61, 62, 121, 122]
+            .map(|second| trouble.is_due(start + Duration::from_secs(second)));
+        assert_eq!(due, [true, false, false, true, false, false, true]);
     }
 }

@@ -168,6 +168,19 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_cannot_be_had_comes_with_what_to_do() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        for (kind, hint) in [
+            (io::ErrorKind::AddrInUse, "an older web_server, holds port 80"),
+            (io::ErrorKind::AddrNotAvailable, "an address of this machine"),
+            (io::ErrorKind::PermissionDenied, "take a higher one"),
+        ] {
+            let told = format!("{:?}", cannot_listen("web_server", address, &kind.into()));
+            assert!(told.contains(hint), "{told}");
+        }
+    }
+
+    #[test]
     fn reasons_are_words() {
         for number in 1..130 {
             let words = why(&io::Error::from_raw_os_error(number));

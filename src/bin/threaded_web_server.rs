@@ -561,3 +561,16 @@ impl Server {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lacking_is_told_in_words() {
+        let told = |kind: io::ErrorKind| lacking(&kind.into());
+        assert_eq!(told(io::ErrorKind::WouldBlock), "no further thread can be started");
+        assert_ne!(told(io::ErrorKind::ConnectionAborted), told(io::ErrorKind::WouldBlock));
+        assert!(!told(io::ErrorKind::ConnectionAborted).is_empty());
+    }
+}

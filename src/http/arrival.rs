@@ -141,3 +141,16 @@ fn missing(received: &[u8], timeout: Duration) -> String {
         format!("the request's head has no end: within {within} no empty line came")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_does_not_come_in_time_is_told_what_it_lacks() {
+        let told = |received: &[u8]| missing(received, Duration::from_secs(2));
+        assert!(told(b"").starts_with("no byte of a request came"));
+        assert!(told(b"GET / HT").starts_with("the request line has no end"));
+        assert!(told(b"GET / HTTP/1.1\r\nHos").starts_with("the request's head has no end"));
+    }
+}

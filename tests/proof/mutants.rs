@@ -56,7 +56,7 @@ const GROUPS: &[Group] = &[
         files: &["src/bin/udp_*.rs"],
         package: "socket-lab",
         target: &["--bins"],
-        tests: &["lab1_udp"],
+        tests: &["lab1_udp", "details"],
         parts: 1,
     },
     Group {
@@ -64,7 +64,7 @@ const GROUPS: &[Group] = &[
         files: &["src/bin/tcp_*.rs"],
         package: "socket-lab",
         target: &["--bins"],
-        tests: &["lab2_tcp"],
+        tests: &["lab2_tcp", "details"],
         parts: 1,
     },
     Group {
@@ -80,7 +80,7 @@ const GROUPS: &[Group] = &[
         files: &["src/**/web_server.rs"],
         package: "lab-http",
         target: &["--bin", "web_server"],
-        tests: &["lab3_web"],
+        tests: &["lab3_web", "details"],
         parts: 1,
     },
     Group {
@@ -88,7 +88,7 @@ const GROUPS: &[Group] = &[
         files: &["src/**/http_client/*.rs"],
         package: "lab-http",
         target: &["--bin", "http_client"],
-        tests: &["lab4_client"],
+        tests: &["lab4_client", "details"],
         parts: 2,
     },
     Group {
@@ -96,7 +96,7 @@ const GROUPS: &[Group] = &[
         files: &["src/**/threaded_web_server.rs"],
         package: "lab-http",
         target: &["--bin", "threaded_web_server"],
-        tests: &["lab5_threaded", "lab6_persistent"],
+        tests: &["lab5_threaded", "lab6_persistent", "details"],
         parts: 1,
     },
     Group {
@@ -104,13 +104,20 @@ const GROUPS: &[Group] = &[
         files: &["src/http/*.rs"],
         package: "lab-http",
         target: &["--lib"],
-        tests: &["lab3_web", "lab4_client", "lab5_threaded", "lab6_persistent"],
+        tests: &["lab3_web", "lab4_client", "lab5_threaded", "lab6_persistent", "details"],
         parts: 8,
     },
 ];
 
-const ALL: &[&str] =
-    &["lab1_udp", "lab2_tcp", "lab3_web", "lab4_client", "lab5_threaded", "lab6_persistent"];
+const ALL: &[&str] = &[
+    "lab1_udp",
+    "lab2_tcp",
+    "lab3_web",
+    "lab4_client",
+    "lab5_threaded",
+    "lab6_persistent",
+    "details",
+];
 
 /// The names of the groups.
 pub fn groups() -> impl Iterator<Item = &'static str> {
@@ -234,8 +241,10 @@ impl Tree {
         let Group { name, package, target, tests, .. } = work.group;
         let Part { number, of } = work.part;
         tell(&format!("mutants of {name}, part {} of {of}", number + 1));
-        let chosen =
-            || target.iter().copied().chain(tests.iter().flat_map(|it| ["--test", it]));
+        let chosen = || {
+            let tests = tests.iter().flat_map(|it| ["--test", it]);
+            target.iter().copied().chain(tests).chain(["--", "--include-ignored"])
+        };
 
         // What cargo-mutants would do first leaves out the checks, which are not in the
         // package that is changed.
@@ -270,6 +279,8 @@ impl Tree {
     fn build_here(&self, cargo: &mut Command) {
         cargo.env("CARGO_TARGET_DIR", self.folder.join("target"));
         cargo.env("CARGO_PROFILE_DEV_DEBUG", "0");
+        // One check that fails is enough.
+        cargo.env("LAB_FAIL_FAST", "1");
     }
 }
 

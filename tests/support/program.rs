@@ -402,6 +402,12 @@ impl Running {
         self.process.stdout.wait_for(limit, there).is_some()
     }
 
+    /// Whether stderr is, within `limit`, as `wanted` says.
+    pub fn notes_within(&self, limit: Duration, wanted: impl Fn(&str) -> bool) -> bool {
+        let there = |bytes: &[u8]| wanted(&bytes::text(bytes)).then_some(());
+        self.process.stderr.wait_for(limit, there).is_some()
+    }
+
     /// Sends a signal to the program (and its process group, as a terminal does).
     pub fn signal(&self, signal: Signal) {
         self.process.serving.store(false, Ordering::Relaxed);

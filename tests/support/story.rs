@@ -251,11 +251,18 @@ pub(crate) fn is_quiet() -> bool {
     QUIET.get()
 }
 
+/// Set where it is only asked whether a check fails: the first that does ends them all.
+const FAIL_FAST: &str = "LAB_FAIL_FAST";
+
 /// Ends the check as failed. Unlike a panic this shows no place in the kit's own code.
 #[expect(clippy::print_stderr, reason = "libtest shows it with the check that failed")]
+#[expect(clippy::disallowed_methods, reason = "the keepers end what was started")]
 pub(crate) fn fail(story: &str) -> ! {
     if !QUIET.get() {
         eprintln!("{story}");
+    }
+    if std::env::var_os(FAIL_FAST).is_some() {
+        std::process::exit(101);
     }
     resume_unwind(Box::new(story.to_owned()))
 }

@@ -36,6 +36,7 @@ const NOT_FOR_STUDENTS: &[&str] = &[
     "src/http/CONFORMANCE.md",
     "tests/README.md",
     "tests/conformance.rs",
+    "tests/details.rs",
     "tests/manuals.rs",
     "tests/museum",
     "tests/oracle",

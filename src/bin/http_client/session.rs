@@ -144,3 +144,55 @@ fn lacks_host(request: &[u8]) -> bool {
     };
     lines.next().is_some_and(|line| line.ends_with(b" HTTP/1.1")) && !lines.any(is_host)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_goes_on_unless_one_side_or_the_protocol_ends_it() {
+        let plain = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        let length = Framing::Length(1);
+        for (request, answer, framing, expected) in [
+            (plain, "HTTP/1.1 200 OK\r\n\r\n", length, true),
+            (plain, "HTTP/1.1 200 OK\r\n\r\n", Framing::Chunked, true),
+            (plain, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", length, false),
+            (plain, "HTTP/1.0 200 OK\r\n\r\n", length, false),
+            (plain, "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n", length, true),
+            (
+                plain,
+                "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n\r\n",
+                Framing::Chunked,
+                false,
+            ),
+            (plain, "HTTP/1.1 200 OK\r\n\r\n", Framing::ToTheEnd, false),
+            (plain, "HTTP/1.1 101 Switching Protocols\r\n\r\n", Framing::NoBody, false),
+            (
+                "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+                "HTTP/1.1 200 OK\r\n\r\n",
+                length,
+                false,
+            ),
+            ("GET / HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", length, false),
+            // What is no request says nothing of the connection.
+            ("nonsense\r\n\r\n", "HTTP/1.1 400 No\r\n\r\n", length, true),
+        ] {
+            let response = head::parse_response(answer.as_bytes()).expect("a response");
+            let goes_on = goes_on(request.as_bytes(), &response, framing);
+            assert_eq!(goes_on, expected, "{request:?}, {answer:?}, {framing:?}");
+        }
+    }
+
+    #[test]
+    fn host_is_lacking_in_http_1_1_alone() {
+        for (request, expected) in [
+            ("GET / HTTP/1.1\r\n\r\n", true),
+            ("GET / HTTP/1.1\r\nHostess: a\r\n\r\n", true),
+            ("GET / HTTP/1.1\r\nhOST: a\r\n\r\n", false),
+            ("GET / HTTP/1.0\r\n\r\n", false),
+            ("nonsense\r\n\r\n", false),
+        ] {
+            assert_eq!(lacks_host(request.as_bytes()), expected, "{request:?}");
+        }
+    }
+}
