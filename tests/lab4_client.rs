@@ -1995,6 +1995,47 @@ impl Close {
 }
 
 #[test]
+fn a_session_knows_when_its_connection_is_over() {
+    let version = "it persists from HTTP/1.1 on, and in HTTP/1.0 only where keep-alive is said";
+    let list =
+        "Connection is a list, and may stand in several lines: look for the word `close` in it";
+    for (answer, is_over, why) in [
+        ("HTTP/1.1 200 OK\r\nConnection: x-a, close\r\n", true, list),
+        ("HTTP/1.1 200 OK\r\nConnection: x-a\r\nConnection: close\r\n", true, list),
+        ("HTTP/1.1 200 OK\r\nconnection:\tCLOSE \r\n", true, list),
+        ("HTTP/1.1 200 OK\r\nConnection: x-close\r\n", false, list),
+        ("HTTP/1.0 200 OK\r\n", true, version),
+    ] {
+        let over = if is_over { "over another connection" } else { "over the same connection" };
+        let said: Vec<&str> = answer.lines().collect();
+        let promise = promise(format!(
+            "behind `{}` the next request of a session comes {over}",
+            said.join("`, `")
+        ))
+        .because(why)
+        .read(handout::SESSION);
+        let server = Listening::start();
+        let requests = "GET /one HTTP/1.1\nHost: a\n\nGET /two HTTP/1.1\nHost: a\n\n";
+        let client =
+            launch(&["--session", "127.0.0.1", &server.port()]).stdin(requests).start();
+        let mut first = server.accept(&client, &promise);
+        Asked::from(&mut first, &promise).line("GET /one HTTP/1.1", &promise);
+        first.send(format!("{answer}Content-Length: 6\r\n\r\nsmall\n").as_bytes(), &promise);
+        let mut next = if is_over {
+            // A server may be slow to close it.
+            first.stay_open_for(&client);
+            server.accept(&client, &promise)
+        } else {
+            first
+        };
+        Asked::from(&mut next, &promise).line("GET /two HTTP/1.1", &promise);
+        next.send(SMALL, &promise);
+        drop(next);
+        client.ended(&promise).status(0, &promise);
+    }
+}
+
+#[test]
 fn a_session_asks_a_person() {
     let promise = promise("in a session, on a terminal, `Enter a request: ` appears on stderr before each request")
         .cause(&[Seen::Stdout], "the prompt is missing, is on stdout, or stays in a buffer; or the client still waits for a response that is over")

@@ -491,12 +491,21 @@ impl Reply {
         }
         self.status = head.status;
         self.state = self.framing(&head)?;
-        let options = head.value("Connection").unwrap_or_default();
+        let mut options = head.value("Connection").unwrap_or_default();
+        if flaw("first-connection-line") {
+            let mut fields = head.fields.iter();
+            let first = fields.find(|(name, _)| name.eq_ignore_ascii_case("Connection"));
+            options = first.map(|(_, value)| value.clone()).unwrap_or_default();
+        }
         let options =
             if flaw("close-in-lower-case") { options } else { options.to_lowercase() };
-        let says = |option: &str| options.split(',').any(|its| its.trim() == option);
+        let says = |option: &str| match () {
+            () if flaw("connection-is-one-word") => options.trim() == option,
+            () if flaw("close-anywhere") => options.contains(option),
+            () => options.split(',').any(|its| its.trim() == option),
+        };
         self.keeps_alive = !says("close")
-            && (head.is_1_1 || says("keep-alive"))
+            && (head.is_1_1 || says("keep-alive") || flaw("old-versions-persist"))
             && !matches!(self.state, State::ToTheEnd);
         Ok(Some(Event::Head(head)))
     }
