@@ -1,10 +1,12 @@
 //! Lab 5: a web server that serves many clients at once. The checks of
 //! `threaded_web_server`; what it promises is in `labs/5-threaded-web-server/README.md`.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use support::crowd::at_once;
 use support::first::First;
@@ -14,7 +16,7 @@ use support::program::{ReadyLine, Server};
 use support::serving::WebServer;
 use support::site::{HELLO, Site};
 use support::tcp::Peer;
-use support::{PATIENCE, Promise, Seen, bytes, handout, promise, seed, sockets};
+use support::{A_MOMENT, PATIENCE, Promise, Seen, bytes, handout, promise, seed, sockets};
 
 static SERVER: WebServer = WebServer {
     program: ServerProgram {
@@ -82,14 +84,7 @@ fn five_hundred_clients_in_mid_request_delay_nobody() {
     let server = SERVER.serve(&site, &[]);
     let request = get("/HelloWorld.html");
     let mut waiting = in_mid_request(&server, 500, &request[..5], &promise);
-    let mut next = server.connect(&promise);
-    next.send(&request, &promise);
-    if !next.has_something(CROWDED) {
-        let text = format!("no answer came within {} s", CROWDED.as_secs());
-        promise.broken(Seen::Nothing, text);
-    }
-    let answer = answer_to_the_end(&mut next, PATIENCE, &promise);
-    answer.status("200", &promise).body(HELLO, &promise);
+    one_more_is_answered(&server, &request, &promise);
     for client in &mut waiting {
         client.send(&request[5..], &promise);
     }
@@ -97,6 +92,41 @@ fn five_hundred_clients_in_mid_request_delay_nobody() {
         let answer = answer_to_the_end(client, PATIENCE, &promise);
         answer.status("200", &promise).body(HELLO, &promise);
     }
+}
+
+#[test]
+fn a_thousand_clients_in_mid_request_delay_nobody() {
+    let promise =
+        promise("with 1,100 clients in the middle of their requests another one is answered")
+            .because(
+                "a pool of threads is full once each of them waits for a client, however large \
+                 it is: a thread for each connection has no such limit",
+            )
+            .read(handout::THREADS);
+    // Each of them takes a descriptor, of ours and of the server's, and a shell may give
+    // fewer to who does not ask for more.
+    let (wanted, limit) = (2000, Resource::RLIMIT_NOFILE);
+    let Ok((soft, hard)) = getrlimit(limit) else { return };
+    if soft < wanted && (hard < wanted || setrlimit(limit, wanted, hard).is_err()) {
+        return;
+    }
+    let site = Site::new();
+    let launch = SERVER.program.launch(&["--root", &site.root(), "0"]);
+    let server = launch.under(format!("ulimit -n {wanted}")).start().ready(ReadyLine::RUNNING);
+    let request = get("/HelloWorld.html");
+    let _waiting = in_mid_request(&server, 1100, &request[..5], &promise);
+    one_more_is_answered(&server, &request, &promise);
+}
+
+fn one_more_is_answered(server: &Server, request: &[u8], promise: &Promise) {
+    let mut next = server.connect(promise);
+    next.send(request, promise);
+    if !next.has_something(CROWDED) {
+        let text = format!("no answer came within {} s", CROWDED.as_secs());
+        promise.broken(Seen::Nothing, text);
+    }
+    let answer = answer_to_the_end(&mut next, PATIENCE, promise);
+    answer.status("200", promise).body(HELLO, promise);
 }
 
 /// How long a server may take to answer one client more, with hundreds of threads.
@@ -358,31 +388,31 @@ fn quiet_leaves_the_ready_line() {
     let promise = promise("with --quiet the ready line is all that stands on stdout").because("--quiet is for the lines of connections and requests: they are left out, the ready line stays, errors go to stderr")
         .read(handout::CONSOLE);
     let site = Site::new();
-    let options = ["--quiet", "--keep-alive-timeout", "0.5", "--max-connections", "1"];
-    let server = SERVER.serve(&site, &options);
-    is_served_again(&server, &promise);
-    // Every other end of a connection: a timeout with and without a part of a head, one
-    // connection too many, a reset, a head that is none.
-    let mut silent = server.connect(&promise);
-    let mut refused = server.connect(&promise);
-    refused.read_to_the_end(PATIENCE);
-    silent.read_to_the_end(PATIENCE);
-    drop((silent, refused));
-    for request in [&b"GET /Hello"[..], b"nonsense\r\n\r\n"] {
-        is_served_again(&server, &promise);
+    let is_silent = |server: Server| {
+        let ready =
+            format!("Server is running on host/port: {}/{}\n", server.host(), server.port());
+        server.running.signal(Signal::SIGTERM);
+        server.running.ended(&promise).status(0, &promise).stdout(ready.as_bytes(), &promise);
+    };
+    // Answers, timeouts with and without a part of a head, a reset, a head that is none.
+    let server = SERVER.serve(&site, &["--quiet", "--keep-alive-timeout", "1"]);
+    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+    for request in [&b""[..], b"GET /Hello", b"nonsense\r\n\r\n"] {
         let mut client = server.connect(&promise);
         let _ = client.try_send(request);
         client.read_to_the_end(PATIENCE);
     }
-    is_served_again(&server, &promise);
     let mut client = server.connect(&promise);
     let _ = client.try_send(b"GET /Hello");
     client.reset();
-    is_served_again(&server, &promise);
-    let ready =
-        format!("Server is running on host/port: {}/{}\n", server.host(), server.port());
-    server.running.signal(Signal::SIGTERM);
-    server.running.ended(&promise).status(0, &promise).stdout(ready.as_bytes(), &promise);
+    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+    is_silent(server);
+    // One connection too many.
+    let options = ["--quiet", "--max-connections", "1", "--keep-alive-timeout", "1"];
+    let server = SERVER.serve(&site, &options);
+    let _open = server.connect(&promise);
+    server.connect(&promise).read_to_the_end(PATIENCE);
+    is_silent(server);
 }
 
 // What is served
@@ -761,6 +791,30 @@ fn however_a_connection_ends_its_place_is_free_again() {
     }
 }
 
+#[test]
+fn descriptors_that_run_out_do_not_end_the_server() {
+    let promise = promise(
+        "a server that gets no descriptor for a connection serves again when others have ended",
+    )
+    .because(
+        "accept can fail for a while (EMFILE, \"Too many open files\"): that is no reason to \
+         leave the loop around it",
+    )
+    .read(handout::LIMITS);
+    let (site, descriptors) = (Site::new(), 100);
+    let launch = SERVER.program.launch(&["--root", &site.root(), "0"]);
+    let server =
+        launch.under(format!("ulimit -n {descriptors}")).start().ready(ReadyLine::RUNNING);
+    // More than it can have; who finds its queue full need not wait.
+    let many = (0..descriptors + 20)
+        .map_while(|_| TcpStream::connect_timeout(&server.address, A_MOMENT).ok());
+    drop(many.collect::<Vec<_>>());
+    is_served_again(&server, &promise);
+    server.running.signal(Signal::SIGTERM);
+    let end = server.running.ended(&promise);
+    manners::no_crash_shown(&end, &promise);
+}
+
 /// Somebody is served, at the latest when the server has seen that others have gone.
 fn is_served_again(server: &Server, promise: &Promise) {
     let until = Instant::now() + PATIENCE;
@@ -941,6 +995,19 @@ fn the_server_works_over_ipv6() {
 }
 
 #[test]
+fn the_server_can_be_bound_to_a_name() {
+    let server = manners::start_on_a_name(&SERVER.program);
+    let promise =
+        promise("with --host localhost files are served, and the ready line has an address")
+            .because("HOST may be a name: look it up, and bind to the address that it has")
+            .read(handout::EVERY_PROGRAM);
+    if !server.address.ip().is_loopback() {
+        promise.broken(Seen::Stdout, format!("it says that it is bound to {}", server.address));
+    }
+    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+}
+
+#[test]
 fn the_server_can_be_opened_to_all_addresses() {
     SERVER.the_server_can_be_opened_to_all_addresses();
 }
@@ -948,6 +1015,50 @@ fn the_server_can_be_opened_to_all_addresses() {
 #[test]
 fn an_answer_under_way_is_finished() {
     SERVER.an_answer_under_way_is_finished();
+}
+
+#[test]
+fn who_comes_after_the_signal_is_not_served() {
+    let promise = promise(
+        "once SIGTERM has come no new client is served, while an answer under way is finished",
+    )
+    .because(
+        "the server goes on accepting until its last answer has ended: leave the loop around \
+         accept, and close the listening socket, as soon as the signal comes",
+    )
+    .read(handout::EVERY_PROGRAM);
+    let site = Site::new();
+    site.file("large.txt", &vec![b'x'; 32 << 20]);
+    let server = SERVER.serve(&site, &[]);
+    let mut first = server.connect(&promise);
+    first.send(&get("/large.txt"), &promise);
+    if first.read(1000, PATIENCE).is_none() {
+        promise.broken(Seen::Nothing, "no answer came");
+    }
+    server.running.signal(Signal::SIGTERM);
+    // The signal may take a moment, but not as long as the answer may.
+    let until = Instant::now() + Duration::from_secs(4);
+    let mut served = 0;
+    while is_still_served(server.address) {
+        served += 1;
+        if until < Instant::now() {
+            let text = format!("4 s after SIGTERM new clients are served ({served} were)");
+            promise.broken(Seen::StillOpen, text);
+        }
+    }
+}
+
+/// Whether a new client is answered at once. It may be refused, or get no answer.
+fn is_still_served(server: SocketAddr) -> bool {
+    let connected = TcpStream::connect_timeout(&server, A_MOMENT);
+    let ask = |mut stream: TcpStream| -> std::io::Result<bool> {
+        stream.set_read_timeout(Some(A_MOMENT))?;
+        stream.write_all(&get("/HelloWorld.html"))?;
+        let mut start = [0; 12];
+        stream.read_exact(&mut start)?;
+        Ok(start.starts_with(b"HTTP/1.1 200"))
+    };
+    connected.and_then(ask).unwrap_or(false)
 }
 
 #[test]
