@@ -161,8 +161,8 @@ fn promise_of_room() -> Promise {
     promise("hundreds of clients that connect one behind the other get in at once")
         .cause(
             &[Seen::Time, Seen::Nothing],
-            "listen's backlog is too small for a burst of clients, and the kernel lets who does \
-             not fit wait for seconds: ask for some hundred (128 or more), and accept at once",
+            "listen's backlog is too small for a burst of clients, or a pool of threads is full and \
+             nobody accepts: ask for a backlog of 128 or more, and accept at once",
         )
         .read(handout::THREADS)
 }
