@@ -1,10 +1,12 @@
 //! Lab 5: a web server that serves many clients at once. The checks of
 //! `threaded_web_server`; what it promises is in `labs/5-threaded-web-server/README.md`.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use support::crowd::at_once;
 use support::first::First;
@@ -14,7 +16,7 @@ use support::program::{ReadyLine, Server};
 use support::serving::WebServer;
 use support::site::{HELLO, Site};
 use support::tcp::Peer;
-use support::{PATIENCE, Promise, Seen, bytes, handout, promise, seed, sockets};
+use support::{A_MOMENT, PATIENCE, Promise, Seen, bytes, handout, promise, seed, sockets};
 
 static SERVER: WebServer = WebServer {
     program: ServerProgram {
@@ -81,14 +83,8 @@ fn five_hundred_clients_in_mid_request_delay_nobody() {
     let site = Site::new();
     let server = SERVER.serve(&site, &[]);
     let request = get("/HelloWorld.html");
-    let mut waiting: Vec<Peer> = (0..500)
-        .map(|_| {
-            let mut client = server.connect(&promise);
-            client.send(&request[..5], &promise);
-            client
-        })
-        .collect();
-    ask(&server, &request, &promise).status("200", &promise).body(HELLO, &promise);
+    let mut waiting = in_mid_request(&server, 500, &request[..5], &promise);
+    one_more_is_answered(&server, &request, &promise);
     for client in &mut waiting {
         client.send(&request[5..], &promise);
     }
@@ -96,6 +92,79 @@ fn five_hundred_clients_in_mid_request_delay_nobody() {
         let answer = answer_to_the_end(client, PATIENCE, &promise);
         answer.status("200", &promise).body(HELLO, &promise);
     }
+}
+
+#[test]
+fn a_thousand_clients_in_mid_request_delay_nobody() {
+    let promise =
+        promise("with 1,100 clients in the middle of their requests another one is answered")
+            .because(
+                "a pool of threads is full once each of them waits for a client, however large \
+                 it is: a thread for each connection has no such limit",
+            )
+            .read(handout::THREADS);
+    // Each of them takes a descriptor, of ours and of the server's, and a shell may give
+    // fewer to who does not ask for more.
+    let (wanted, limit) = (2000, Resource::RLIMIT_NOFILE);
+    let Ok((soft, hard)) = getrlimit(limit) else { return };
+    if soft < wanted && (hard < wanted || setrlimit(limit, wanted, hard).is_err()) {
+        return;
+    }
+    let site = Site::new();
+    let launch = SERVER.program.launch(&["--root", &site.root(), "0"]);
+    let server = launch.under(format!("ulimit -n {wanted}")).start().ready(ReadyLine::RUNNING);
+    let request = get("/HelloWorld.html");
+    let _waiting = in_mid_request(&server, 1100, &request[..5], &promise);
+    one_more_is_answered(&server, &request, &promise);
+}
+
+fn one_more_is_answered(server: &Server, request: &[u8], promise: &Promise) {
+    let mut next = server.connect(promise);
+    next.send(request, promise);
+    if !next.has_something(CROWDED) {
+        let text = format!("no answer came within {} s", CROWDED.as_secs());
+        promise.broken(Seen::Nothing, text);
+    }
+    let answer = answer_to_the_end(&mut next, PATIENCE, promise);
+    answer.status("200", promise).body(HELLO, promise);
+}
+
+/// How long a server may take to answer one client more, with hundreds of threads.
+const CROWDED: Duration = Duration::from_secs(8);
+
+/// How long hundreds of clients may take to connect. With room for them in the queue it is a
+/// matter of milliseconds.
+const CONNECTING: Duration = Duration::from_secs(10);
+
+/// Clients that have sent a part of a request.
+fn in_mid_request(server: &Server, count: usize, part: &[u8], promise: &Promise) -> Vec<Peer> {
+    let backlog = promise_of_room();
+    let until = Instant::now() + CONNECTING;
+    let mut clients = Vec::new();
+    while clients.len() < count {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let came = clients.len();
+            let text =
+                format!("in {} s {came} of {count} clients got in", CONNECTING.as_secs());
+            backlog.broken(Seen::Time, text);
+        }
+        let mut client = server.connect(&backlog);
+        client.send(part, promise);
+        clients.push(client);
+    }
+    clients
+}
+
+/// What hundreds of clients at once need first.
+fn promise_of_room() -> Promise {
+    promise("hundreds of clients that connect one behind the other get in at once")
+        .cause(
+            &[Seen::Time, Seen::Nothing],
+            "listen's backlog is too small for a burst of clients, or a pool of threads is full and \
+             nobody accepts: ask for a backlog of 128 or more, and accept at once",
+        )
+        .read(handout::THREADS)
 }
 
 #[test]
@@ -136,8 +205,8 @@ fn many_clients_at_once_each_get_their_own_file() {
         .cause(&[Seen::Other], "threads share something that each should have for itself")
         .cause(
             &[Seen::Part, Seen::Closed, Seen::Reset, Seen::Nothing],
-            "an answer broke off, or went to another client: threads share a connection that \
-             each should have for itself",
+            "an answer broke off, stopped, or went to another client: threads share something \
+             that each should have for itself, or each write takes a few bytes",
         )
         .read(handout::THREADS);
     let site = Site::new();
@@ -192,6 +261,20 @@ fn the_console_tells_of_each_connection() {
     says(&format!("Received connection from {from_silent}"), "before its first byte");
     silent.reset();
     says(&format!("Connection to {from_silent} is closed."), "after its RST");
+    let mut long = server.connect(&promise);
+    let from_long = long.address();
+    let many: String =
+        (0..100).map(|line| format!("X-{line}: words of a long head\r\n")).collect();
+    let words = "x".repeat(3000);
+    let head =
+        format!("GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\n{many}X-Long: {words}\r\n\r\n");
+    long.send(head.as_bytes(), &promise);
+    long.read_to_the_end(PATIENCE);
+    server.running.line_within(PATIENCE, &format!("Connection to {from_long} is closed."));
+    let whole = promise.instead_because(
+        "a head has up to 8,192 bytes, and all of them are shown: print what was read up to its \
+         empty line, not only the first read or a part of it",
+    );
     server.running.signal(Signal::SIGTERM);
     let end = server.running.ended(&promise);
     let console = bytes::text(&end.stdout).replace("\r\n", "\n");
@@ -208,6 +291,11 @@ fn the_console_tells_of_each_connection() {
             let text = format!("there is no line `{want}`, or not at its place, in\n{console}");
             promise.broken(Seen::Stdout, text);
         }
+    }
+    let last = format!("X-Long: {words}");
+    if !console.lines().any(|line| line == last) {
+        let text = format!("of a head of {} bytes the last line is missing", head.len());
+        whole.broken(Seen::Stdout, text);
     }
 }
 
@@ -301,12 +389,31 @@ fn quiet_leaves_the_ready_line() {
     let promise = promise("with --quiet the ready line is all that stands on stdout").because("--quiet is for the lines of connections and requests: they are left out, the ready line stays, errors go to stderr")
         .read(handout::CONSOLE);
     let site = Site::new();
-    let server = SERVER.serve(&site, &["--quiet"]);
+    let is_silent = |server: Server| {
+        let ready =
+            format!("Server is running on host/port: {}/{}\n", server.host(), server.port());
+        server.running.signal(Signal::SIGTERM);
+        server.running.ended(&promise).status(0, &promise).stdout(ready.as_bytes(), &promise);
+    };
+    // Answers, timeouts with and without a part of a head, a reset, a head that is none.
+    let server = SERVER.serve(&site, &["--quiet", "--keep-alive-timeout", "1"]);
     ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
-    let ready =
-        format!("Server is running on host/port: {}/{}\n", server.host(), server.port());
-    server.running.signal(Signal::SIGTERM);
-    server.running.ended(&promise).status(0, &promise).stdout(ready.as_bytes(), &promise);
+    for request in [&b""[..], b"GET /Hello", b"nonsense\r\n\r\n"] {
+        let mut client = server.connect(&promise);
+        let _ = client.try_send(request);
+        client.read_to_the_end(PATIENCE);
+    }
+    let mut client = server.connect(&promise);
+    let _ = client.try_send(b"GET /Hello");
+    client.reset();
+    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+    is_silent(server);
+    // One connection too many.
+    let options = ["--quiet", "--max-connections", "1", "--keep-alive-timeout", "1"];
+    let server = SERVER.serve(&site, &options);
+    let _open = server.connect(&promise);
+    server.connect(&promise).read_to_the_end(PATIENCE);
+    is_silent(server);
 }
 
 // What is served
@@ -348,6 +455,14 @@ fn only_some_kinds_of_files_are_served() {
         "l.pdf.txt",
         "m.txtx",
         "n.CSS",
+        "o.gif",
+        "p.htm",
+        "q.xhtml",
+        "r.GIF",
+        "v1.txt/s.pdf",
+        "README",
+        "notestxt",
+        "v1.txt/notes",
     ] {
         site.file(name, b"contents");
     }
@@ -367,10 +482,30 @@ fn only_some_kinds_of_files_are_served() {
         let answer = ask(&server, &get(&format!("/{name}")), &promise);
         answer.status("200", &promise).body(b"contents", &promise);
     }
-    for name in ["h.css", "i.js", "j.pdf", "k.txt.pdf", "m.txtx", "nowhere.pdf", "h.css?a.txt"]
-    {
+    for name in [
+        "h.css",
+        "i.js",
+        "j.pdf",
+        "k.txt.pdf",
+        "m.txtx",
+        "nowhere.pdf",
+        "h.css?a.txt",
+        "o.gif",
+        "p.htm",
+        "q.xhtml",
+        "r.GIF",
+        "v1.txt/s.pdf",
+    ] {
         ask(&server, &get(&format!("/{name}")), &promise).status("400 Bad Request", &promise);
     }
+    // Whether a name without an extension is not there or not served is not promised.
+    for name in ["README", "notestxt", "v1.txt/notes"] {
+        let answer = ask(&server, &get(&format!("/{name}")), &promise);
+        if !answer.status_line.contains(" 404") {
+            answer.status("400", &promise);
+        }
+    }
+    let promise = with_allow();
     let server = SERVER.serve(&site, &["--allow", "css,JS"]);
     for (name, status) in [
         ("h.css", "200"),
@@ -381,6 +516,20 @@ fn only_some_kinds_of_files_are_served() {
     ] {
         ask(&server, &get(&format!("/{name}")), &promise).status(status, &promise);
     }
+}
+
+/// What `--allow` promises.
+fn with_allow() -> Promise {
+    promise(
+        "started with --allow css,JS the server serves these too, in any case, and all that it \
+         serves without; another extension gets 400",
+    )
+    .cause(
+        &[Seen::Status],
+        "--allow adds to the list: each of the extensions between its commas, compared in any \
+         case",
+    )
+    .read(handout::SERVED)
 }
 
 #[test]
@@ -500,6 +649,43 @@ fn clients_that_leave_or_reset_change_nothing() {
     SERVER.clients_that_leave_or_reset_change_nothing();
 }
 
+#[test]
+fn clients_that_reset_are_no_crash_of_a_thread() {
+    let promise = promise("no panic and no traceback is shown, whatever clients do")
+        .cause(
+            &[Seen::Stderr],
+            "an error of a connection (reset, broken pipe) is no reason for a thread to crash: \
+             catch it around all that is done for a connection, and close that",
+        )
+        .read(handout::EVERY_PROGRAM);
+    let site = Site::new();
+    site.file("large.txt", &vec![b'x'; 16 << 20]).file("empty.txt", b"");
+    let server = SERVER.serve(&site, &[]);
+    let mut gone = Vec::new();
+    let requests = [&b""[..], b"GET /Hello", &get("/HelloWorld.html"), &get("/large.txt")];
+    for request in requests.into_iter().cycle().take(40) {
+        let mut client = server.connect(&promise);
+        gone.push(client.address());
+        let _ = client.try_send(request);
+        if request.len() > 10 {
+            // The answer is under way, or about to be.
+            client.has_something(PATIENCE);
+        }
+        client.reset();
+    }
+    for target in ["/empty.txt", "/HelloWorld.html"] {
+        ask(&server, &get(target), &promise).status("200", &promise);
+    }
+    // It has seen that they are gone, if it says so.
+    let closed = |console: &str| {
+        gone.iter().all(|gone| console.contains(&format!("Connection to {gone} is closed.")))
+    };
+    server.running.says_within(PATIENCE, closed);
+    server.running.signal(Signal::SIGTERM);
+    let end = server.running.ended(&promise);
+    manners::no_crash_shown(&end, &promise);
+}
+
 // Limits
 
 #[test]
@@ -507,6 +693,11 @@ fn one_connection_too_many_gets_503() {
     let promise = promise("past --max-connections a client gets 503 at once, and others are served again when connections have ended")
         .cause(&[Seen::Nothing], "tell the client, do not let it wait")
         .cause(&[Seen::Status], "count the connections that are open, and count down however one ends")
+        .cause(
+            &[Seen::Stdout],
+            "each line is printed to stdout when it happens, and flushed: into a pipe it stays \
+             in a buffer otherwise",
+        )
         .cause(
             &[Seen::Closed, Seen::Reset, Seen::Refused],
             "an answer is due before the connection is closed; and a client too many is no error \
@@ -522,7 +713,9 @@ fn one_connection_too_many_gets_503() {
     for client in &mut open {
         client.send(&request[..10], &promise);
         let accepted = format!("Received connection from {}", client.address());
-        server.running.line_within(PATIENCE, &accepted);
+        if !server.running.line_within(PATIENCE, &accepted) {
+            promise.broken(Seen::Stdout, format!("there is no line `{accepted}`"));
+        }
     }
     // All at once, so that nobody's refusal may wait for somebody else's end; and each has
     // sent its request, which must not make RST of the answer.
@@ -536,6 +729,16 @@ fn one_connection_too_many_gets_503() {
         answer.says("Connection", "close", &promise);
         answer.body_to_the_end(&answer.body, &promise);
     }
+    // Who says nothing is told, too, and long before his time is over.
+    let mut silent = server.connect(&promise);
+    if !silent.has_something(PATIENCE) {
+        let text =
+            format!("a client that says nothing got no 503 within {} s", PATIENCE.as_secs());
+        let cause = "a client too many is refused as soon as it is accepted: answer before \
+                     anything of it is read";
+        promise.broken_because(Seen::Nothing, text, Some(cause.to_owned()));
+    }
+    answer_to_the_end(&mut silent, PATIENCE, &promise).status("503", &promise);
     for client in &mut open {
         client.send(&request[10..], &promise);
         answer_to_the_end(client, PATIENCE, &promise).status("200", &promise);
@@ -587,6 +790,35 @@ fn however_a_connection_ends_its_place_is_free_again() {
         clients.into_iter().for_each(Peer::reset);
         is_served_again(&server, &promise);
     }
+}
+
+#[test]
+fn descriptors_that_run_out_do_not_end_the_server() {
+    let promise = promise(
+        "a server that gets no descriptor for a connection serves again when others have ended",
+    )
+    .because(
+        "accept can fail for a while (EMFILE, \"Too many open files\"): that is no reason to \
+         leave the loop around it",
+    )
+    .read(handout::LIMITS);
+    let (site, descriptors) = (Site::new(), 100);
+    let launch = SERVER.program.launch(&["--root", &site.root(), "0"]);
+    let server =
+        launch.under(format!("ulimit -n {descriptors}")).start().ready(ReadyLine::RUNNING);
+    // More than it can have; who finds its queue full need not wait.
+    let many: Vec<TcpStream> = (0..descriptors + 20)
+        .map_while(|_| TcpStream::connect_timeout(&server.address, A_MOMENT).ok())
+        .collect();
+    // It takes as many as it can, and cannot take all.
+    server.running.says_within(Duration::from_secs(1), |console| {
+        console.matches("Received connection from").count() >= many.len()
+    });
+    drop(many);
+    is_served_again(&server, &promise);
+    server.running.signal(Signal::SIGTERM);
+    let end = server.running.ended(&promise);
+    manners::no_crash_shown(&end, &promise);
 }
 
 /// Somebody is served, at the latest when the server has seen that others have gone.
@@ -660,6 +892,73 @@ fn the_next_free_port_is_taken() {
 }
 
 #[test]
+fn ports_are_tried_one_after_the_other_up_to_the_last() {
+    let promise = promise(
+        "where many ports in a row are taken the first free one is used, and behind 65535 there \
+         is none: an error, status 1",
+    )
+    .cause(
+        &[Seen::Ended],
+        "as many ports are tried as are taken, one after the other, without a limit",
+    )
+    .cause(
+        &[Seen::StillOpen, Seen::Stdout],
+        "the next port is one higher, and 65535 is the last: do not go on with 0 (that is any \
+         port), and report that the port is taken",
+    )
+    .because("behind 65535 comes no port: report that it is taken, with status 1")
+    .read(handout::NEXT_PORT);
+    SERVER.program.first.must_pass();
+    if !sockets::has_second_loopback() {
+        return;
+    }
+    // Nobody else is at this address.
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let ip = Ipv4Addr::new(127, 83, high, low.clamp(1, 254));
+    let (host, site) = (ip.to_string(), Site::new());
+    let root = site.root();
+    let launch = |port: u16| {
+        let arguments = ["--root", &root, "--host", &host, &port.to_string()];
+        SERVER.program.launch(&arguments).start()
+    };
+    let row = || -> std::io::Result<Vec<TcpListener>> {
+        let first = TcpListener::bind((ip, 0))?;
+        let start = first.local_addr()?.port();
+        let more = (1..20).map(|more| TcpListener::bind((ip, start.saturating_add(more))));
+        [Ok(first)].into_iter().chain(more).collect()
+    };
+    // Somebody who has all addresses may have one of them.
+    if let Some(taken) = (0..10).find_map(|_| row().ok())
+        && let Some(last) = taken.last().and_then(|last| last.local_addr().ok())
+        && let Some(free) = last.port().checked_add(1)
+        && sockets::is_free((ip, free).into())
+    {
+        match launch(last.port() - 19).ready_or_ended(ReadyLine::RUNNING) {
+            Ok(server) if server.address == (ip, free).into() => {}
+            Ok(server) => {
+                let text = format!(
+                    "{}…{} were taken and {free} was not, and it took {}",
+                    last.port() - 19,
+                    last.port(),
+                    server.address
+                );
+                promise.broken(Seen::Stdout, text);
+            }
+            Err(end) => promise.broken(Seen::Ended, end.told()),
+        }
+    }
+    let Ok(_last) = TcpListener::bind((ip, u16::MAX)) else { return };
+    match launch(u16::MAX).ready_or_ended(ReadyLine::RUNNING) {
+        Ok(server) => promise
+            .broken(Seen::StillOpen, format!("65535 is taken, and it took {}", server.address)),
+        Err(end) => {
+            manners::no_crash_shown(&end, &promise);
+            end.status(1, &promise).says(&["error: "], &promise);
+        }
+    }
+}
+
+#[test]
 fn a_strict_port_is_this_one_or_none() {
     let promise = promise("with --strict-port a port that is taken is an error, status 1")
         .cause(&[Seen::StillOpen], "no other port will do")
@@ -702,6 +1001,19 @@ fn the_server_works_over_ipv6() {
 }
 
 #[test]
+fn the_server_can_be_bound_to_a_name() {
+    let server = manners::start_on_a_name(&SERVER.program);
+    let promise =
+        promise("with --host localhost files are served, and the ready line has an address")
+            .because("HOST may be a name: look it up, and bind to the address that it has")
+            .read(handout::EVERY_PROGRAM);
+    if !server.address.ip().is_loopback() {
+        promise.broken(Seen::Stdout, format!("it says that it is bound to {}", server.address));
+    }
+    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+}
+
+#[test]
 fn the_server_can_be_opened_to_all_addresses() {
     SERVER.the_server_can_be_opened_to_all_addresses();
 }
@@ -709,6 +1021,50 @@ fn the_server_can_be_opened_to_all_addresses() {
 #[test]
 fn an_answer_under_way_is_finished() {
     SERVER.an_answer_under_way_is_finished();
+}
+
+#[test]
+fn who_comes_after_the_signal_is_not_served() {
+    let promise = promise(
+        "once SIGTERM has come no new client is served, while an answer under way is finished",
+    )
+    .because(
+        "the server goes on accepting until its last answer has ended: leave the loop around \
+         accept, and close the listening socket, as soon as the signal comes",
+    )
+    .read(handout::EVERY_PROGRAM);
+    let site = Site::new();
+    site.file("large.txt", &vec![b'x'; 32 << 20]);
+    let server = SERVER.serve(&site, &[]);
+    let mut first = server.connect(&promise);
+    first.send(&get("/large.txt"), &promise);
+    if first.read(1000, PATIENCE).is_none() {
+        promise.broken(Seen::Nothing, "no answer came");
+    }
+    server.running.signal(Signal::SIGTERM);
+    // The signal may take a moment, but not as long as the answer may.
+    let until = Instant::now() + Duration::from_secs(4);
+    let mut served = 0;
+    while is_still_served(server.address) {
+        served += 1;
+        if until < Instant::now() {
+            let text = format!("4 s after SIGTERM new clients are served ({served} were)");
+            promise.broken(Seen::StillOpen, text);
+        }
+    }
+}
+
+/// Whether a new client is answered at once. It may be refused, or get no answer.
+fn is_still_served(server: SocketAddr) -> bool {
+    let connected = TcpStream::connect_timeout(&server, A_MOMENT);
+    let ask = |mut stream: TcpStream| -> std::io::Result<bool> {
+        stream.set_read_timeout(Some(A_MOMENT))?;
+        stream.write_all(&get("/HelloWorld.html"))?;
+        let mut start = [0; 12];
+        stream.read_exact(&mut start)?;
+        Ok(start.starts_with(b"HTTP/1.1 200"))
+    };
+    connected.and_then(ask).unwrap_or(false)
 }
 
 #[test]

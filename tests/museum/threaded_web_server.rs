@@ -172,13 +172,16 @@ fn listen(options: &Options) -> Result<TcpListener, (u8, String)> {
         let ends = match error.kind() {
             _ if flaw("tries-on-after-any-error") => false,
             ErrorKind::AddrInUse if flaw("tries-one-more-port") => tries > 1,
+            ErrorKind::AddrInUse if flaw("tries-ten-ports") => tries > 10,
             ErrorKind::AddrInUse if flaw("strict-port-ignored") => false,
             ErrorKind::AddrInUse => options.strict_port || flaw("one-port-only"),
             _ => true,
         };
         let next = match () {
             () if flaw("tries-the-port-below") => address.port() - 1,
-            () if flaw("tries-on-after-any-error") => address.port().wrapping_add(1),
+            () if flaw("tries-on-after-any-error") || flaw("port-0-behind-65535") => {
+                address.port().wrapping_add(1)
+            }
             () => address.port().saturating_add(1),
         };
         if ends || next == address.port() {
@@ -196,6 +199,9 @@ fn listen(options: &Options) -> Result<TcpListener, (u8, String)> {
     }
     let line = match () {
         () if flaw("says-a-url") => format!("Server is running on http://{local}/\n"),
+        () if flaw("says-the-name") => {
+            format!("Server is running on host/port: {}/{}\n", options.host, local.port())
+        }
         () => format!("Server is running on host/port: {}/{}\n", local.ip(), local.port()),
     };
     if flaw("does-not-flush") || flaw("quiet-is-silent") && options.quiet {
@@ -230,13 +236,24 @@ fn open_log(options: &Options) -> Result<Option<Log>, (u8, String)> {
 }
 
 fn accept(listener: &TcpListener, server: &Arc<Server>) {
-    let pool = ["pool-of-4", "pool-of-8", "pool-of-64"].into_iter().find(|name| flaw(name));
+    let pool = ["pool-of-4", "pool-of-8", "pool-of-64", "pool-of-1000"]
+        .into_iter()
+        .find(|name| flaw(name));
     let pool = pool.map(|name| {
         let size = name.rsplit('-').next().unwrap().parse().unwrap();
         start_pool(size, server)
     });
     while server.wait(listener, PollFlags::POLLIN, Until::Stop).is_ok() {
-        let Ok((stream, client)) = listener.accept() else { continue };
+        let (stream, client) = match listener.accept() {
+            Ok(accepted) => accepted,
+            Err(error)
+                if error.kind() != ErrorKind::WouldBlock
+                    && flaw("an-error-of-accept-is-the-end") =>
+            {
+                return;
+            }
+            Err(_) => continue,
+        };
         stream.set_nonblocking(true).unwrap();
         stream.set_nodelay(true).unwrap();
         if !server.admit() {
@@ -291,6 +308,9 @@ fn start_pool(size: usize, server: &Arc<Server>) -> Sender<(TcpStream, SocketAdd
 
 /// One connection too many.
 fn refuse(stream: &TcpStream, client: SocketAddr, server: &Server) {
+    if flaw("503-for-a-request-alone") {
+        let _ = server.wait(stream, PollFlags::POLLIN, Until::Stop);
+    }
     let answer = Answer::words(503, "too many connections are open");
     let status_line = answer.status_line();
     let sent = answer.send(stream, None, false, server);
@@ -326,6 +346,7 @@ fn attend(stream: &TcpStream, client: SocketAddr, server: &Arc<Server>) {
     }
     server.say(&format!("Received connection from {client}"));
     let ending = converse(stream, client, server);
+    assert!(!(ending.is_err() && !server.stopped() && flaw("a-reset-is-a-panic")), "reset");
     let ending = ending.unwrap_or(Ending::Left);
     // The last descriptor of a connection ends it.
     let _ = stream.shutdown(Shutdown::Both);
@@ -338,6 +359,10 @@ fn attend(stream: &TcpStream, client: SocketAddr, server: &Arc<Server>) {
         _ if flaw("tells-no-end") => {}
         Ending::Timeout if !flaw("plain-line-at-the-timeout") => {
             server.say(&format!("Timeout, connection to {client} is closed."));
+            if server.options.quiet && flaw("timeouts-in-spite-of-quiet") {
+                let _ =
+                    print(format!("Timeout, connection to {client} is closed.\n").as_bytes());
+            }
             if flaw("two-lines-at-the-end") {
                 server.say(&closed);
             }
@@ -709,7 +734,8 @@ impl Server {
             let _ = print(head);
             return;
         }
-        let head = escape(head).replace("\r\n", "\n");
+        let shown = if flaw("1024-bytes-on-the-console") { 1024 } else { head.len() };
+        let head = escape(&head[..shown.min(head.len())]).replace("\r\n", "\n");
         let head = head.trim_end();
         let head = match flaw("request-line-only") {
             true => head.lines().next().unwrap_or_default(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -289,6 +289,10 @@ fn search(request: &Request, server: &Server) -> Answer {
     if flaw("looks-for-the-file-first") && found().is_none() {
         return not_there(server);
     }
+    let ending = Path::new(std::ffi::OsStr::from_bytes(&name)).extension();
+    if ending.is_none() && !flaw("no-extension-is-served") && !flaw("ends-without-a-dot") {
+        return not_there(server);
+    }
     if !is_served(&name, &server.options.allow) {
         if flaw("404-for-another-extension") {
             return not_there(server);
@@ -306,12 +310,14 @@ fn search(request: &Request, server: &Server) -> Answer {
     }
 }
 
-/// By its extension. What has none is not there.
+/// By its extension.
 fn is_served(name: &[u8], allowed: &[String]) -> bool {
     let name = PathBuf::from(std::ffi::OsString::from_vec(name.to_vec()));
-    let Some(extension) = name.extension().and_then(|extension| extension.to_str()) else {
+    let extension = name.extension().and_then(|extension| extension.to_str());
+    let extension = extension.unwrap_or_default();
+    if extension.is_empty() && flaw("no-extension-is-served") {
         return true;
-    };
+    }
     let extension = match () {
         () if flaw("case-sensitive-extensions") => extension.to_owned(),
         () if flaw("extension-behind-the-first-dot") => {
@@ -321,6 +327,11 @@ fn is_served(name: &[u8], allowed: &[String]) -> bool {
         () => extension.to_lowercase(),
     };
     let known = ["txt", "html", "png", "jpg", "jpeg"];
+    if flaw("ends-without-a-dot") {
+        let name = name.to_string_lossy().to_lowercase();
+        let mut all = known.into_iter().chain(allowed.iter().map(String::as_str));
+        return all.any(|known| name.ends_with(&known.to_lowercase()));
+    }
     if flaw("extension-anywhere") {
         let name = name.to_string_lossy().to_lowercase();
         return known.iter().any(|known| name.contains(&format!(".{known}")))
@@ -333,6 +344,7 @@ fn is_served(name: &[u8], allowed: &[String]) -> bool {
         || allowed.iter().any(|more| more.eq_ignore_ascii_case(&extension))
             && !flaw("allow-ignored")
         || flaw("every-extension")
+        || flaw("serves-what-browsers-show") && matches!(&*extension, "htm" | "gif")
 }
 
 fn not_there(server: &Server) -> Answer {
