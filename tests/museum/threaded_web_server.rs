@@ -123,11 +123,19 @@ pub(crate) fn run() -> End {
         failed(&format!("{} is no folder", options.root.display()), "name one with --root")
     })?;
     let (end, ender) = UnixStream::pair().unwrap();
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        if flaw("no-signal-handler") {
-            break;
+    let signals = [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM];
+    if flaw("accepts-in-its-grace") {
+        let mut signals = signal_hook::iterator::Signals::new(signals).unwrap();
+        let mut ender = ender.try_clone().unwrap();
+        thread::spawn(move || {
+            signals.forever().next();
+            thread::sleep(Duration::from_secs(5));
+            ender.write_all(b"x")
+        });
+    } else if !flaw("no-signal-handler") {
+        for signal in signals {
+            signal_hook::low_level::pipe::register(signal, ender.try_clone().unwrap()).unwrap();
         }
-        signal_hook::low_level::pipe::register(signal, ender.try_clone().unwrap()).unwrap();
     }
     let log = open_log(&options)?;
     let listener = early.map_or_else(|| listen(&options), Ok)?;
