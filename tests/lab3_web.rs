@@ -7,10 +7,10 @@ use nix::sys::signal::Signal;
 use support::first::First;
 use support::http::{answer_to_the_end, ask, get};
 use support::manners::{self, Over, ServerProgram};
-use support::program::ReadyLine;
+use support::program::{ReadyLine, Server};
 use support::serving::WebServer;
 use support::site::{HELLO, Site};
-use support::{PATIENCE, Seen, bytes, handout, promise};
+use support::{PATIENCE, Promise, Seen, bytes, handout, promise};
 
 static SERVER: WebServer = WebServer {
     program: ServerProgram {
@@ -68,9 +68,11 @@ fn head_gets_the_same_without_the_body() {
 #[test]
 fn what_is_not_there_gets_the_page_for_it() {
     // There is no index in this lab.
+    let site = Site::new();
+    site.file("index.html", b"index").file("folder/index.html", b"index");
     let targets =
         ["/", "/folder", "/folder/", "/helloworld", "/HelloWorld.html/", "/HelloWorld.html/x"];
-    SERVER.what_is_not_there_gets_the_page_for_it(&targets);
+    SERVER.what_is_not_there_gets_the_page_for_it(&site, &targets);
 }
 
 #[test]
@@ -238,15 +240,32 @@ fn clients_that_leave_or_reset_change_nothing() {
     SERVER.clients_that_leave_or_reset_change_nothing();
 }
 
+/// A client that connects and leaves without a byte. Whether it got an answer, which then
+/// is one of those that are counted.
+fn asks_nothing(server: &Server, promise: &Promise) -> bool {
+    let mut client = server.connect(promise);
+    client.half_close();
+    let (answer, _) = client.read_to_the_end(PATIENCE);
+    if !answer.is_empty() {
+        return true;
+    }
+    if let Some(end) = server.running.ended_within(Duration::from_millis(50)) {
+        promise.broken_because(Seen::Ended, end.told(), Some(COUNTS_CONNECTIONS.to_owned()));
+    }
+    false
+}
+
 #[test]
 fn once_ends_after_one_answer() {
     let site = Site::new();
     let server = SERVER.serve(&site, &["--once"]);
     let promise = promise("with --once the server exits after one request, status 0").because("--once means --requests 1: after the first answer the loop ends, and with it the program")
         .read(handout::ONE_AT_A_TIME);
-    ask(&server, &get("/HelloWorld.html"), &promise)
-        .status("200", &promise)
-        .body(HELLO, &promise);
+    if !asks_nothing(&server, &promise) {
+        ask(&server, &get("/HelloWorld.html"), &promise)
+            .status("200", &promise)
+            .body(HELLO, &promise);
+    }
     server.running.ended(&promise).status(0, &promise);
 }
 
@@ -259,8 +278,11 @@ fn so_many_requests_are_answered_and_no_more() {
             &[Seen::Refused, Seen::StillOpen],
             "a request that gets an error is answered too",
         )
+        .cause(&[Seen::Ended], COUNTS_CONNECTIONS)
         .read(handout::ONE_AT_A_TIME);
-    for request in [&get("/nowhere")[..], b"no request\r\n\r\n", &get("/HelloWorld.html")] {
+    let answered = usize::from(asks_nothing(&server, &promise));
+    let requests = [&get("/nowhere")[..], b"no request\r\n\r\n", &get("/HelloWorld.html")];
+    for request in &requests[answered..] {
         if let Some(end) = server.running.ended_within(Duration::from_millis(50)) {
             promise.broken(Seen::Ended, end.told());
         }
@@ -272,7 +294,7 @@ fn so_many_requests_are_answered_and_no_more() {
 #[test]
 fn the_console_tells_who_asked_for_what() {
     let site = Site::new();
-    let server = SERVER.serve(&site, &["--requests", "3"]);
+    let server = SERVER.serve(&site, &["--requests", "5"]);
     let promise = promise(
         "for each client come `Connected to ADDR:PORT`, the head, `Client request: TARGET`",
     )
@@ -280,16 +302,55 @@ fn the_console_tells_who_asked_for_what() {
     .read(handout::ONE_AT_A_TIME);
     let mut client = server.connect(&promise);
     let from = client.address();
-    client.send(&get("/HelloWorld.html"), &promise);
+    let connected = format!("Connected to {from}");
+    if !server.running.line_within(PATIENCE, &connected) {
+        promise.broken_because(
+            Seen::Nothing,
+            format!("a client has connected, and no line `{connected}` came"),
+            Some(
+                "the line is due as soon as the client has connected, and must be flushed: \
+                 into a pipe it stays in the program's buffer until then"
+                    .to_owned(),
+            ),
+        );
+    }
+    let long = format!("X-Long: {}", "long ".repeat(600).trim_end());
+    let head = format!(
+        "GET /HelloWorld.html HTTP/1.1\r\nzebra:no space\r\nHost: localhost\r\n\
+         X-UPPER: 2\r\n{long}\r\nx-lower: 1\r\nX-UPPER: 1\r\n\r\n"
+    );
+    client.send(head.as_bytes(), &promise);
     client.read_to_the_end(PATIENCE);
+    if !server.running.line_within(PATIENCE, "Client request: /HelloWorld.html") {
+        let happened = "a request was answered, and no line `Client request: /HelloWorld.html` \
+                        came";
+        let cause = "the line is missing or differs, or it is not flushed: into a pipe it stays \
+                     in the program's buffer until then";
+        promise.broken_because(Seen::Nothing, happened, Some(cause.to_owned()));
+    }
+    let shown = head.trim_end().replace("\r\n", "\n");
+    if !server.running.says_within(PATIENCE, |all| all.replace("\r\n", "\n").contains(&shown)) {
+        promise.broken_because(
+            Seen::Stdout,
+            "the head that we sent does not stand there line by line",
+            Some(
+                "the head is printed as it came: all of it, each line once, in order, spelled \
+                 as the client spelled it"
+                    .to_owned(),
+            ),
+        );
+    }
     // Whether or not it is served.
     let evil = "GET /\x1b[31m HTTP/1.1\r\nX-Evil: \x1b[31m\x07\x08\u{9b}31m\r\n\r\n";
     ask(&server, evil.as_bytes(), &promise);
+    // Decoded it is no less evil.
+    ask(&server, &get("/%1b%5b31m%07%c2%9b.html"), &promise);
+    ask(&server, &get("/a%0aClient%20request:%20/forged"), &promise);
     ask(&server, &get("/nowhere.html"), &promise);
     let end = server.running.ended(&promise);
     let console = bytes::text(&end.stdout).replace("\r\n", "\n");
     for line in [
-        &format!("Connected to {from}"),
+        &connected,
         "GET /HelloWorld.html HTTP/1.1",
         "Host: localhost",
         "Client request: /HelloWorld.html",
@@ -304,6 +365,16 @@ fn the_console_tells_who_asked_for_what() {
             Seen::Stdout,
             "a control character of a client stands there as it is",
             Some("a terminal obeys control characters: escape them".to_owned()),
+        );
+    }
+    if console.lines().any(|its| its == "Client request: /forged") {
+        promise.broken_because(
+            Seen::Stdout,
+            "a client has made a line of its own: Client request: /forged",
+            Some(
+                "the line has the target as it came; decoded, %0a in it begins another line"
+                    .to_owned(),
+            ),
         );
     }
 }
@@ -399,3 +470,6 @@ fn the_server_refuses_wrong_arguments() {
 }
 
 // What several checks say
+
+const COUNTS_CONNECTIONS: &str =
+    "answers are counted, not connections: a client that left without a byte got none";

@@ -559,7 +559,7 @@ fn head_gets_the_same_without_the_body() {
 
 #[test]
 fn what_is_not_there_gets_the_page_for_it() {
-    SERVER.what_is_not_there_gets_the_page_for_it(&["/"]);
+    SERVER.what_is_not_there_gets_the_page_for_it(&Site::new(), &["/"]);
 }
 
 #[test]

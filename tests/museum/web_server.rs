@@ -8,7 +8,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -61,7 +61,11 @@ struct Site {
 pub(crate) fn run() -> End {
     let options: Options = options()?;
     let early = if flaw("listens-before-it-looks") { Some(listen(&options)?) } else { None };
-    let root = options.root.canonicalize().ok().filter(|root| root.is_dir());
+    let named = |root: PathBuf| match flaw("compares-with-the-roots-name") {
+        true => options.root.clone(),
+        false => root,
+    };
+    let root = options.root.canonicalize().ok().filter(|root| root.is_dir()).map(named);
     let root = root.ok_or_else(|| {
         failed(&format!("{} is no folder", options.root.display()), "name one with --root")
     })?;
@@ -122,14 +126,24 @@ fn serve(
     client: SocketAddr,
     site: &Site,
 ) -> Result<Option<u16>, (u8, String)> {
-    print(format!("Connected to {client}\n").as_bytes())?;
+    let connected = format!("Connected to {client}\n");
+    if !flaw("connected-once-it-asks") {
+        print(connected.as_bytes())?;
+    }
     let mut held = Vec::new();
     let Ok(came) = read_head(stream, &mut held, site) else { return Ok(None) };
     if held.is_empty() && came == Came::BrokenOff {
-        return Ok(None); // It never asked.
+        // It never asked.
+        return Ok(flaw("counts-connections").then_some(200));
+    }
+    if flaw("connected-once-it-asks") {
+        print(connected.as_bytes())?;
     }
     if flaw("raw-console") {
         print(&held)?;
+    } else if flaw("shows-1000-bytes-of-a-head") {
+        let start = &held[..held.len().min(1000)];
+        print(format!("{}\n", escape(start).replace("\r\n", "\n").trim_end()).as_bytes())?;
     } else {
         print(format!("{}\n", escape(&held).replace("\r\n", "\n").trim_end()).as_bytes())?;
     }
@@ -144,7 +158,12 @@ fn serve(
             let request = Request::read(head.trim_start_matches(['\r', '\n']));
             if let Ok(request) = &request {
                 let line = format!("Client request: {}\n", escape(request.target.as_bytes()));
-                print(line.as_bytes())?;
+                if flaw("prints-the-decoded-target") {
+                    let name = name_of(&request.target).unwrap_or_default();
+                    print(&[b"Client request: /", &name[..], b"\n"].concat())?;
+                } else {
+                    print(line.as_bytes())?;
+                }
             }
             match request {
                 Ok(request) => find(&request, &site.root),
@@ -154,6 +173,7 @@ fn serve(
         }
         Came::TooLong => Answer::words(431, "the head has more than 8,192 bytes"),
         Came::Late if flaw("late-is-closed") => return Ok(None),
+        Came::Late if flaw("late-alone") => Answer::words(408, "408 Request Timeout"),
         Came::Late => Answer::words(408, "the empty line behind the head did not come in time"),
         Came::BrokenOff => Answer::words(400, "the head breaks off before its empty line"),
     };
@@ -191,6 +211,10 @@ fn read_head(mut stream: &TcpStream, held: &mut Vec<u8>, site: &Site) -> io::Res
     loop {
         let end = if flaw("crlf-only") { crlf_end(held) } else { head_end(held) };
         if end.unwrap_or(held.len()) > LONGEST_HEAD && !flaw("no-limit") {
+            return Ok(Came::TooLong);
+        }
+        let lines = held.iter().filter(|byte| **byte == b'\n').count();
+        if lines > 100 && flaw("a-hundred-lines") {
             return Ok(Came::TooLong);
         }
         if let Some(end) = end {
@@ -249,6 +273,10 @@ impl Request {
     fn read(head: &str) -> Result<Self, Answer> {
         let bad = |why: &str| {
             let why = if flaw("bad-request-alone") { "Bad Request" } else { why };
+            if flaw("bad-request-with-its-line") {
+                let line = head.lines().next().unwrap_or_default();
+                return Err(Answer::words(400, &format!("<h1>Bad Request</h1>{line}")));
+            }
             Err(Answer::words(400, why))
         };
         let mut lines = head.lines();
@@ -309,6 +337,9 @@ impl Answer {
         } else {
             fs::read(path).ok()?
         };
+        if flaw("decodes-the-page") && status == 404 {
+            body = String::from_utf8_lossy(&body).into_owned().into();
+        }
         if flaw("decodes-the-file") {
             body = String::from_utf8_lossy(&body).into_owned().into();
         }
@@ -335,10 +366,16 @@ impl Answer {
                 String::from_utf8_lossy(&self.body).chars().count()
             }
             () if self.for_head && flaw("length-0-for-head") => 0,
+            () if self.for_head && self.status == 404 && flaw("length-0-for-head-of-404") => 0,
             () => self.body.len(),
         };
         let status = if flaw("always-200") { 200 } else { self.status };
-        let date = if flaw("local-date") { "2024-04-05 13:33:33".to_owned() } else { date() };
+        static START: LazyLock<String> = LazyLock::new(date);
+        let date = match () {
+            () if flaw("local-date") => "2024-04-05 13:33:33".to_owned(),
+            () if flaw("date-of-the-start") => START.clone(),
+            () => date(),
+        };
         let mut head = format!(
             "HTTP/1.1 {status} {reason}\r\nDate: {date}\r\nContent-Type: {}\r\n\
              Content-Length: {length}\r\nConnection: close\r\n\r\n",
@@ -380,7 +417,14 @@ pub(crate) fn media_type(path: &Path) -> &'static str {
 fn find(request: &Request, root: &Path) -> Answer {
     let found = locate(&request.target, root).and_then(|path| Answer::file(200, &path));
     let page = || {
-        if flaw("no-page") { None } else { Answer::file(404, &root.join("filenotfound.html")) }
+        if flaw("no-page") {
+            return None;
+        }
+        let page = match flaw("page-from-anywhere") {
+            true => root.join("filenotfound.html"),
+            false => below(root, b"filenotfound.html".to_vec())?,
+        };
+        Answer::file(404, &page)
     };
     let answer = found.or_else(page);
     if flaw("panics-without-page") {
@@ -391,14 +435,28 @@ fn find(request: &Request, root: &Path) -> Answer {
 }
 
 fn locate(target: &str, root: &Path) -> Option<PathBuf> {
-    below(root, name_of(target)?)
+    let mut name = name_of(target)?;
+    if name.is_empty() && flaw("serves-an-index") {
+        name = b"index.html".to_vec();
+    }
+    static MISSING: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+    if flaw("remembers-what-is-missing") && MISSING.lock().unwrap().contains(&name) {
+        return None;
+    }
+    let found = below(root, name.clone());
+    if found.is_none() {
+        MISSING.lock().unwrap().push(name);
+    }
+    found
 }
 
 /// The name that a target has for a file, decoded.
 pub(crate) fn name_of(target: &str) -> Option<Vec<u8>> {
     let path = match target.split_once("://") {
         Some((scheme, rest))
-            if scheme.eq_ignore_ascii_case("http") && !flaw("no-full-urls") =>
+            if scheme.eq_ignore_ascii_case("http")
+                && !flaw("no-full-urls")
+                && (scheme == "http" || !flaw("lowercase-schemes-only")) =>
         {
             rest.find('/').map_or("/", |at| &rest[at..])
         }

@@ -148,6 +148,10 @@ impl Answer {
         if !self.status_line.starts_with(&format!("HTTP/1.1 {want}")) {
             let body = bytes::show(&self.body, 60);
             let got = self.got();
+            if !self.status_line.starts_with("HTTP/") && !self.asked.is_empty() {
+                let happened = format!("{got}, which is no status line");
+                promise.broken_because(Seen::Other, happened, Some(NO_STATUS_LINE.to_owned()));
+            }
             let what = format!("{got}, not HTTP/1.1 {want}; its body is {body}");
             let version = self.status_line.split(' ').next().unwrap_or_default();
             let cause = (version.len() > "HTTP/1.1".len()).then(|| {
@@ -164,7 +168,12 @@ impl Answer {
 
     /// In words, for a story: `"GET / HTTP/1.1" got HTTP/1.1 200 OK`.
     fn got(&self) -> String {
-        format!("{}{}", self.asked, self.status_line)
+        // Where no answer begins this may be megabytes of a body.
+        let line = match self.status_line.len() {
+            ..=200 => self.status_line.clone(),
+            _ => bytes::show(self.status_line.as_bytes(), 200),
+        };
+        format!("{}{line}", self.asked)
     }
 
     /// The field must be there once, with this value in whatever case.
@@ -278,6 +287,11 @@ impl Answer {
         promise.broken_because(seen, text, found);
     }
 }
+
+/// Why an answer does not begin with its status line.
+const NO_STATUS_LINE: &str = "an answer begins with its status line, HTTP/1.1 200 OK; on a \
+    connection that goes on, what comes behind a body is taken for the next answer, so send no \
+    more bytes than Content-Length says";
 
 /// Why Content-Length is another number than that of the bytes.
 const COUNTS_BYTES: &str = "Content-Length counts the bytes of the body, all and no more";

@@ -221,7 +221,8 @@ pub fn a_taken_port_is_an_error(program: &ServerProgram) {
     if first.running.has_ended() {
         promise.broken_because(Seen::Ended, "the first one has ended meanwhile", None);
     }
-    let says = ["error: ", "Address already in use", "hint: "];
+    // The hint has a line of its own.
+    let says = ["error: ", "Address already in use", "\nhint: "];
     not_ready(&second, program, &promise);
     second.status(1, &promise).says(&says, &promise);
     no_crash_shown(&second, &promise);

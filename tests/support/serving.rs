@@ -6,6 +6,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -116,7 +117,12 @@ impl WebServer {
             .file("a.png", b"png")
             .file("A.JPG", b"jpg")
             .file("a.jpeg", b"jpeg");
-        let server = self.serve(&site, &[]);
+        // Far from Greenwich. The second needs no database of zones.
+        let zones = Path::new("/usr/share/zoneinfo/Asia/Tokyo").exists();
+        let zone = if zones { "Asia/Tokyo" } else { "UTC-9" };
+        let launch = self.program.launch(&["--root", &site.root(), "0"]).env("TZ", zone);
+        let server = launch.start().ready(self.program.ready);
+        let mut dates = Vec::new();
         for (target, media_type) in [
             ("/HelloWorld.html", "text/html"),
             ("/a.txt", "text/plain"),
@@ -139,7 +145,20 @@ impl WebServer {
                     ),
                 );
             }
-            closes_and_is_dated(&answer);
+            dates.push(closes_and_is_dated(&answer));
+            if dates.len() == 1 {
+                // Long enough for a clock that is looked at once a second.
+                let mut idle = server.connect(&promise);
+                idle.expect_still_open(Duration::from_millis(2100), &promise);
+            }
+        }
+        if dates[0] == dates[1] {
+            let happened = format!("2 s later an answer still has Date: {}", dates[1]);
+            dated().broken_because(
+                Seen::Other,
+                happened,
+                Some("Date is the time of this answer: ask the clock for each".to_owned()),
+            );
         }
     }
 
@@ -151,22 +170,31 @@ impl WebServer {
             .cause(&[Seen::Part, Seen::Other], "Content-Length is what GET would have sent")
             .cause(&[Seen::More], "the answer to HEAD ends with its empty line")
             .read(handout::ANSWER);
-        for (before, target, status, body) in [
-            ("", "/HelloWorld.html", "200", HELLO),
-            ("", "/nowhere.html", "404", NOT_FOUND_PAGE),
+        for (before, target, status) in [
+            ("", "/HelloWorld.html", "200"),
+            ("", "/nowhere.html", "404"),
             // The empty line that is skipped before a request.
-            ("\r\n", "/HelloWorld.html", "200", HELLO),
+            ("\r\n", "/HelloWorld.html", "200"),
         ] {
             let request = format!("{before}HEAD {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
             let answer = ask(&server, request.as_bytes(), &promise);
             answer.status(status, &promise);
             answer.is_without_body(&promise);
-            if status == "404" {
-                continue; // What is said of a page for errors is the server's own affair.
+            let has_length = answer.fields.iter().any(|(name, _)| name == "content-length");
+            if status == "404" && !has_length {
+                continue; // It need not say how long a page for errors is, but not lie.
             }
             let announced = answer.field("Content-Length", &promise);
-            if announced != body.len().to_string() {
-                promise.broken(Seen::Other, format!("Content-Length: {announced}"));
+            let body = ask(&server, &get(target), &promise).body.len();
+            if announced != body.to_string() {
+                let happened = format!(
+                    "HEAD of {target} got Content-Length: {announced}, and GET a body of {}",
+                    bytes::count(body)
+                );
+                promise.broken(Seen::Other, happened);
+            }
+            if status == "404" {
+                continue;
             }
             if !answer.field("Content-Type", &promise).starts_with("text/html") {
                 promise.broken(Seen::Other, "Content-Type is not what GET would have got");
@@ -176,12 +204,11 @@ impl WebServer {
     }
 
     /// Nor is any of the `other` targets a file.
-    pub fn what_is_not_there_gets_the_page_for_it(&self, other: &[&str]) {
-        let site = Site::new();
+    pub fn what_is_not_there_gets_the_page_for_it(&self, site: &Site, other: &[&str]) {
         for folder in ["folder", "folder.html"] {
-            fs::create_dir(site.path(folder)).expect("a folder is made");
+            fs::create_dir_all(site.path(folder)).expect("a folder is made");
         }
-        let server = self.serve(&site, &[]);
+        let server = self.serve(site, &[]);
         let promise = promise("what is no file gets 404 with filenotfound.html as its body")
             .cause(&[Seen::Status], "the status line says 404 too; a folder is no file")
             .cause(
@@ -195,7 +222,24 @@ impl WebServer {
         ];
         for target in targets.concat() {
             let answer = ask(&server, &get(target), &promise);
+            let has_index = site.path("index.html").exists();
+            if target == "/" && has_index && answer.status_line.contains(" 200 ") {
+                let cause = "/ is no file here, also where the root has an index.html: that \
+                             comes in lab 5";
+                answer.status("404 Not Found", &promise.only_because(cause));
+            }
             answer.status("404 Not Found", &promise).body_to_the_end(NOT_FOUND_PAGE, &promise);
+        }
+        // It is a file like others: any bytes, and those that it has now.
+        let promise = promise.only_because(
+            "the page is a file like others: open it anew for each 404, and send its bytes as \
+             they are",
+        );
+        for page in ["<p>Nicht gefunden: größer, こんにちは\r\n".as_bytes(), b"\xff\0\xfe\r\n1"]
+        {
+            site.file("filenotfound.html", page);
+            let answer = ask(&server, &get("/nowhere.html"), &promise);
+            answer.status("404 Not Found", &promise).body_to_the_end(page, &promise);
         }
     }
 
@@ -206,12 +250,18 @@ impl WebServer {
         let server = self.serve(&site, &[]);
         let promise = promise("without filenotfound.html a 404 says `File not found`").because("where the root has no filenotfound.html the body is the words `File not found`, and the status is 404 all the same")
             .read(handout::NOT_THERE);
-        let answer = ask(&server, &get("/nowhere.html"), &promise);
-        answer.status("404 Not Found", &promise);
-        if !bytes::text(&answer.body).contains("File not found") {
-            promise
-                .broken(Seen::Other, format!("the body is {}", bytes::show(&answer.body, 60)));
-        }
+        let words_come = || {
+            let answer = ask(&server, &get("/nowhere.html"), &promise);
+            answer.status("404 Not Found", &promise);
+            if !bytes::text(&answer.body).contains("File not found") {
+                let body = bytes::show(&answer.body, 60);
+                promise.broken(Seen::Other, format!("the body is {body}"));
+            }
+        };
+        words_come();
+        // A folder is no page either.
+        fs::create_dir(site.path("filenotfound.html")).expect("a folder is made");
+        words_come();
     }
 
     /// Nothing old is served.
@@ -229,6 +279,22 @@ impl WebServer {
             let answer = ask(&server, &get("/changing.txt"), &promise);
             answer.status("200", &promise).body(contents, &promise);
         }
+        // As an editor saves: another file gets the name.
+        site.file("new", b"4");
+        fs::rename(site.path("new"), site.path("changing.txt")).expect("a file is renamed");
+        let answer = ask(&server, &get("/changing.txt"), &promise);
+        answer.status("200", &promise).body(b"4", &promise);
+        // One that was not there when it was asked for.
+        let promise = promise.only_because(
+            "whether a file is there is remembered from an earlier request: look for each one",
+        );
+        ask(&server, &get("/late.txt"), &promise).status("404", &promise);
+        site.file("late.txt", b"late");
+        ask(&server, &get("/late.txt"), &promise)
+            .status("200", &promise)
+            .body(b"late", &promise);
+        fs::remove_file(site.path("late.txt")).expect("a file is removed");
+        ask(&server, &get("/late.txt"), &promise).status("404", &promise);
     }
 
     /// TCP has no messages.
@@ -295,6 +361,7 @@ impl WebServer {
         site.file("two words.txt", b"two words").file("größe.txt", b"size");
         site.file("folder/deep/file.txt", b"deep").file("a..b.txt", b"two dots");
         site.file("a+b.txt", b"plus").file("what?.txt", b"what").file("50%20off.txt", b"off");
+        site.file("a#b.html", b"sharp").file("a;b.txt", b"semicolon");
         let server = self.serve(&site, &[]);
         let promise = promise(
             "a query is no part of the name, %20 is a space, a full URL names its path",
@@ -315,10 +382,18 @@ impl WebServer {
             ("/what%3F.txt", b"what"),
             ("/what%3f.txt?what?", b"what"),
             ("/50%2520off.txt", b"off"),
+            ("/a%23b.html", b"sharp"),
+            ("/a;b.txt", b"semicolon"),
             ("http://localhost/HelloWorld.html", HELLO),
             ("http://other.example:99/HelloWorld.html?x", HELLO),
+            ("HTTP://localhost/HelloWorld.html", HELLO),
         ] {
-            ask(&server, &get(target), &promise).status("200", &promise).body(body, &promise);
+            let promise = match target.starts_with("HTTP:") {
+                true => &promise
+                    .only_because("a scheme is the same in any case: HTTP:// is http://"),
+                false => &promise,
+            };
+            ask(&server, &get(target), promise).status("200", promise).body(body, promise);
         }
     }
 
@@ -337,6 +412,11 @@ impl WebServer {
             &[Seen::Status],
             "look at all of the request line: GET or HEAD, a target, HTTP/1.x, and single \
                  spaces between them",
+        )
+        .cause(
+            &[Seen::Part],
+            "the reason phrase, or the request line over again, says nothing new: write which \
+                 part is wrong, and how it should read",
         )
         .read(handout::REQUEST_LINE);
         for request in [
@@ -358,10 +438,11 @@ impl WebServer {
         ] {
             let answer = ask(&server, request.as_bytes(), &promise);
             answer.status("400 Bad Request", &promise);
-            if answer.body.len() < 4 {
+            let words = words_of(&answer, request);
+            if words.chars().filter(|letter| letter.is_alphabetic()).count() < 4 {
                 promise.broken(
                     Seen::Part,
-                    format!("the body says nothing: {}", bytes::show(&answer.body, 40)),
+                    format!("the body says nothing: {}", bytes::show(&answer.body, 80)),
                 );
             }
             answer.body_to_the_end(&answer.body, &promise);
@@ -379,22 +460,25 @@ impl WebServer {
                     "say more than Bad Request: which part is wrong, and how it should read",
                 )
                 .read(handout::REQUEST_LINE);
-        let mut told = Vec::new();
-        for request in [
+        let told = [
             "GET /HelloWorld.html HTTP:/1.1\r\n\r\n",
             "GET /HelloWorld.html\r\n\r\n",
             "DELETE /HelloWorld.html HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        ] {
+        ]
+        .map(|request| {
             let answer = ask(&server, request.as_bytes(), &promise);
             answer.status("400", &promise);
-            let words = bytes::text(&answer.body);
-            if told.contains(&words) {
-                promise.broken(
-                    Seen::Other,
-                    format!("two mistakes are told in the same words: {words}"),
-                );
-            }
-            told.push(words);
+            let words = words_of(&answer, request);
+            (bytes::text(&answer.body), words)
+        });
+        let [(form, version), (short, _), (method, of_method)] = &told;
+        // What is wrong with the first two may be told alike, with the line behind it.
+        let alike = [(form, short), (form, method), (short, method), (version, of_method)];
+        if let Some((words, _)) = alike.iter().find(|(one, other)| one == other) {
+            promise.broken(
+                Seen::Other,
+                format!("two mistakes are told in the same words: {}", words.trim()),
+            );
         }
     }
 
@@ -429,6 +513,7 @@ impl WebServer {
             (b"GET /% HTTP/1.1\r\nHost: a\r\n\r\n", &["400", "404"]),
             (b"GET /%ff%fe HTTP/1.1\r\nHost: a\r\n\r\n", &["400", "404"]),
             (b"GET http://localhost HTTP/1.1\r\nHost: a\r\n\r\n", &["400", "404"]),
+            (b"GET http://localhost?x HTTP/1.1\r\nHost: a\r\n\r\n", &["400", "404"]),
             (b"GET http:// HTTP/1.1\r\nHost: a\r\n\r\n", &["400", "404"]),
             (b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", &["400", "404"]),
             (b"GET HelloWorld.html HTTP/1.1\r\nHost: a\r\n\r\n", &["400", "404"]),
@@ -480,6 +565,7 @@ impl WebServer {
             "the server waits for ever: no other client is served meanwhile",
         )
         .cause(&[Seen::Closed], "the end of the time was taken for an error of the connection: tell the client why, with 408, and then close")
+        .cause(&[Seen::Part], "the reason phrase alone says nothing new: write what was waited for, as the empty line that ends a head")
         .try_it(format!(
             "printf 'GET /HelloWorld.html' | nc localhost {}",
             self.program.default_port
@@ -497,8 +583,13 @@ impl WebServer {
                 let text = format!("the answer came after {} ms", begun.elapsed().as_millis());
                 promise.broken(Seen::Time, text);
             }
-            if answer.body.len() < 4 {
-                promise.broken(Seen::Part, "the body does not say what was missing");
+            let words = words_of(&answer, request);
+            if words.chars().filter(|letter| letter.is_alphabetic()).count() < 4 {
+                let body = bytes::show(&answer.body, 80);
+                promise.broken(
+                    Seen::Part,
+                    format!("the body does not say what was missing: {body}"),
+                );
             }
         }
     }
@@ -563,10 +654,18 @@ impl WebServer {
             format!("{start}{}{end}", "x".repeat(length - start.len() - end.len()))
         };
         ask(&server, request(8192).as_bytes(), &promise).status("200", &promise);
-        // Whether the empty line counts may be seen in more than one way.
-        for length in [8200, 9000, 100_000] {
+        // Whether the empty line counts, and the line end before it, may be seen in more than
+        // one way.
+        for length in [8197, 9000, 100_000] {
             ask(&server, request(length).as_bytes(), &promise).status("431", &promise);
         }
+        // However many lines it has.
+        let lines: String =
+            (0..200).map(|number| format!("X-{number}: {number}\r\n")).collect();
+        let many = format!("GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        let lines = promise
+            .only_because("a head of 200 lines is short enough: only its bytes are limited");
+        ask(&server, many.as_bytes(), &lines).status("200", &lines);
         // In many short lines, too.
         let lines = "X: a short line\r\n".repeat(600);
         let many = format!("GET /HelloWorld.html HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
@@ -592,6 +691,8 @@ impl WebServer {
         symlink(&outside, site.path("link.txt")).expect("a link is made");
         symlink(site.outside(), site.path("up")).expect("a link is made");
         symlink("../secret.txt", site.path("relative.txt")).expect("a link is made");
+        symlink("../www-private/secret.txt", site.path("sibling.txt")).expect("a link is made");
+        symlink("../www-private", site.path("next")).expect("a link is made");
         site.file("index.html", b"index");
         let absolute = outside.to_str().expect("a name in UTF-8").to_owned();
         let server = self.serve(&site, &[]);
@@ -603,6 +704,11 @@ impl WebServer {
         "the target was joined to the root as it is: decode it once, refuse .., and open the \
              file in a way that cannot leave the root, not even through a symbolic link or into \
              a folder whose name begins like the root's",
+    )
+    .cause(
+        &[Seen::Closed, Seen::Reset, Seen::Nothing],
+        "opening a file failed in a way that was not foreseen (as a name with a NUL does): \
+             answer 404 all the same",
     )
     .read(handout::BELOW_ROOT);
         for target in [
@@ -621,6 +727,8 @@ impl WebServer {
             "/../wwwsecret.txt",
             "/link.txt",
             "/relative.txt",
+            "/sibling.txt",
+            "/next/secret.txt",
             "/up/secret.txt",
             "//secret.txt",
             "/HelloWorld.html%00.png",
@@ -642,6 +750,17 @@ impl WebServer {
                     .broken(Seen::Status, format!("GET {target} got {}", answer.status_line));
             }
         }
+        // The page for what is not there may be a link, too.
+        fs::remove_file(site.path("filenotfound.html")).expect("a file is removed");
+        symlink(&outside, site.path("filenotfound.html")).expect("a link is made");
+        let answer = ask(&server, &get("/nowhere.html"), &promise);
+        if bytes::text(&answer.body).contains(SECRET) {
+            promise.broken_because(
+                Seen::Other,
+                "filenotfound.html is a link that leads out, and what it leads to was sent",
+                Some("open the page for a 404 as safely as any other file".to_owned()),
+            );
+        }
     }
 
     /// Not every link is a way out.
@@ -649,9 +768,21 @@ impl WebServer {
         let site = Site::new();
         symlink("HelloWorld.html", site.path("inside.html")).expect("a link is made");
         let server = self.serve(&site, &[]);
-        ask(&server, &get("/inside.html"), &self.exact())
-            .status("200", &self.exact())
-            .body(HELLO, &self.exact());
+        let link = site.outside().join("link-to-www");
+        symlink("www", &link).expect("a link is made");
+        let link = link.to_str().expect("a name in UTF-8");
+        for target in ["/HelloWorld.html", "/inside.html"] {
+            let exact = self.exact();
+            ask(&server, &get(target), &exact).status("200", &exact).body(HELLO, &exact);
+        }
+        let promise = self.exact().only_because(
+            "--root may be a link itself: compare a file's place with that which the root's \
+             name leads to (realpath, canonicalize), not with the name",
+        );
+        let server = self.program.start(&["--root", link]);
+        ask(&server, &get("/HelloWorld.html"), &promise)
+            .status("200", &promise)
+            .body(HELLO, &promise);
     }
 
     /// Not everything with a name is a file.
@@ -839,16 +970,51 @@ impl WebServer {
     }
 }
 
-fn closes_and_is_dated(answer: &Answer) {
-    let promise = &promise("each answer says `Connection: close`, and the time in Date")
+fn dated() -> Promise {
+    promise("each answer says `Connection: close`, and the time in Date")
         .cause(
             &[Seen::Other],
             "Date is the time now, in GMT whatever the clock on the wall says",
         )
-        .read(handout::ANSWER);
+        .read(handout::ANSWER)
+}
+
+/// Its Date.
+fn closes_and_is_dated(answer: &Answer) -> String {
+    let promise = &dated();
     let connection = answer.field("Connection", promise);
     if !connection.eq_ignore_ascii_case("close") {
         promise.broken(Seen::Other, format!("Connection: {connection}"));
     }
-    answer.is_dated(promise);
+    answer.is_dated(promise).field("Date", promise).to_owned()
+}
+
+/// What the body of an answer says beyond its reason phrase and the words of the request.
+fn words_of(answer: &Answer, request: &str) -> String {
+    let mut words = String::new();
+    // Without marks of HTML.
+    for part in bytes::text(&answer.body).split('<') {
+        words.push_str(part.split_once('>').map_or(part, |(_, text)| text));
+        words.push(' ');
+    }
+    for (escape, character) in [("&quot;", "\""), ("&#x27;", "'"), ("&#39;", "'")] {
+        words = words.replace(escape, character);
+    }
+    for word in request.lines().next().unwrap_or_default().split_whitespace() {
+        words = words.replace(word, "");
+    }
+    let phrase = answer.status_line.splitn(3, ' ').skip(1);
+    for word in phrase.flat_map(str::split_whitespace).chain(["error", "status"]) {
+        words = without(&words, word);
+    }
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A text without a word, in any case.
+fn without(text: &str, word: &str) -> String {
+    let is_it = |its: &&str| {
+        let letters = its.trim_matches(|letter: char| !letter.is_alphanumeric());
+        !letters.eq_ignore_ascii_case(word)
+    };
+    text.split_whitespace().filter(is_it).collect::<Vec<_>>().join(" ")
 }

@@ -348,7 +348,8 @@ fn is_served(name: &[u8], allowed: &[String]) -> bool {
 }
 
 fn not_there(server: &Server) -> Answer {
-    let page = fs::read(server.root.join("filenotfound.html"));
+    let page = below(&server.root, b"filenotfound.html".to_vec());
+    let page = page.ok_or(io::ErrorKind::NotFound.into()).and_then(fs::read);
     match page {
         Ok(page) if !flaw("no-page") => Answer::of(404, "text/html; charset=utf-8", page),
         _ => {
