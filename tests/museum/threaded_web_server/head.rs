@@ -85,7 +85,8 @@ impl Request {
             return bad("a field line is: NAME: VALUE");
         };
         let name = if flaw("takes-a-space-before-the-colon") { name.trim_end() } else { name };
-        if !is_token(name) && !(name.is_empty() && flaw("takes-a-field-without-name")) {
+        let is_name = is_token(name) || name.is_empty() && flaw("takes-a-field-without-name");
+        if !is_name {
             return bad("a field's name ends at its colon, without a space");
         }
         let is_unknown = flaw("capitals-are-another-name") && name == name.to_uppercase();
