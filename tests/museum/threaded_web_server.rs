@@ -355,6 +355,7 @@ fn attend(stream: &TcpStream, client: SocketAddr, server: &Arc<Server>) {
     server.say(&format!("Received connection from {client}"));
     let ending = converse(stream, client, server);
     assert!(!(ending.is_err() && !server.stopped() && flaw("a-reset-is-a-panic")), "reset");
+    let crashes = flaw("crashes-on-a-reset") && ending.is_err();
     let ending = ending.unwrap_or(Ending::Left);
     // The last descriptor of a connection ends it.
     let _ = stream.shutdown(Shutdown::Both);
@@ -389,6 +390,7 @@ fn attend(stream: &TcpStream, client: SocketAddr, server: &Arc<Server>) {
         *server.open.lock().unwrap() -= 1;
     }
     server.fewer.notify_all();
+    assert!(!crashes);
 }
 
 fn converse(
@@ -410,6 +412,7 @@ fn converse(
     let mut answered = 0;
     loop {
         let came = read_head(stream, &mut held, since, answered, server)?;
+        let asked = Instant::now();
         let mut read_all = came == Came::Broken || held.is_empty();
         let (request, answer) = match came {
             Came::Whole(mut end) => {
@@ -438,10 +441,27 @@ fn converse(
                 }
             }
             Came::Nothing if flaw("408-for-the-idle") => late(),
-            Came::Nothing => return Ok(Ending::Timeout),
+            Came::Nothing => {
+                if flaw("logs-the-idle") {
+                    let (request, status_line) = (None, "-".to_owned());
+                    let kept = false;
+                    server.log(&Exchange {
+                        client,
+                        request,
+                        status: 408,
+                        status_line,
+                        kept,
+                        bytes: 0,
+                    });
+                }
+                return Ok(Ending::Timeout);
+            }
             Came::Late if flaw("late-is-closed") => return Ok(Ending::Timeout),
             Came::Late => late(),
             Came::TooLong => (None, Answer::words(431, "the head has more than 8,192 bytes")),
+            Came::Broken if held.is_empty() && flaw("an-end-is-a-timeout") => {
+                return Ok(Ending::Timeout);
+            }
             Came::Broken if held.is_empty() => return Ok(Ending::Left),
             Came::Broken => {
                 (None, Answer::words(400, "the head breaks off before its empty line"))
@@ -512,7 +532,9 @@ fn converse(
             request: request.as_ref(),
             status,
             status_line,
-            kept: says_so,
+            kept: says_so
+                || flaw("logs-what-was-asked-for")
+                    && request.as_ref().is_some_and(|request| request.goes_on(persistent)),
             bytes: *sent.as_ref().unwrap_or(&0),
         };
         server.log(&exchange);
@@ -531,6 +553,11 @@ fn converse(
             if !read_all || request.as_ref().is_none_or(Request::has_body) {
                 linger(stream, server);
             }
+            if wanted && flaw("waits-behind-the-maximum") {
+                server.say(&format!(
+                    "Request completed, waiting for next request from: {client}"
+                ));
+            }
             return Ok(if wanted { Ending::Maximum } else { Ending::Answered });
         }
         if !flaw("tells-no-next-request") {
@@ -540,7 +567,7 @@ fn converse(
             held.clear();
         }
         if !flaw("one-clock-for-the-connection") {
-            since = Instant::now();
+            since = if flaw("clock-from-the-request") { asked } else { Instant::now() };
         }
     }
 }
@@ -575,7 +602,8 @@ fn read_head(
     answered: u64,
     server: &Server,
 ) -> io::Result<Came> {
-    let mut buffer = [0; 4096];
+    let all_counts = flaw("limit-on-all-that-came");
+    let mut buffer = vec![0; if all_counts { 64 * 1024 } else { 4096 }];
     let mut timeout = server.options.keep_alive_timeout;
     if flaw("reads-to-the-end") {
         stream.set_nonblocking(false)?;
@@ -587,13 +615,18 @@ fn read_head(
     }
     loop {
         let end = if flaw("crlf-only") { crlf_end(held) } else { head_end(held) };
+        let end = end.filter(|_| !(all_counts && held.len() > LONGEST_HEAD));
         if end.unwrap_or(held.len()) > LONGEST_HEAD && !flaw("no-limit") {
             return Ok(Came::TooLong);
         }
         if let Some(end) = end {
             return Ok(Came::Whole(end));
         }
+        if answered > 0 && held == b"\r\n" && flaw("an-empty-line-is-a-request") {
+            return Ok(Came::Whole(held.len()));
+        }
         let until = match () {
+            () if held.is_empty() && answered == 0 && flaw("silent-for-ever") => Until::Stop,
             () if flaw("no-timeout") || answered > 0 && flaw("idle-for-ever") => Until::Stop,
             () => Until::Time(since + timeout),
         };
@@ -638,6 +671,9 @@ fn read_head(
 /// Ends our side and reads what the client still sends: closing with bytes unread would
 /// reset the connection, and the client might never see the answer.
 fn linger(mut stream: &TcpStream, server: &Server) {
+    if flaw("closes-with-bytes-unread") {
+        return;
+    }
     let _ = stream.shutdown(Shutdown::Write);
     let (until, mut buffer) = (Instant::now() + LINGER, [0; 10_000]);
     while server.wait(stream, PollFlags::POLLIN, Until::Time(until)).is_ok() {
@@ -760,6 +796,9 @@ impl Server {
 
     fn log(&self, exchange: &Exchange) {
         let Some(log) = &self.log else { return };
+        if self.options.quiet && flaw("quiet-is-no-log") {
+            return;
+        }
         if let Err(error) = log.write(exchange) {
             let _ = writeln!(io::stderr(), "notice: log: {error}");
         }

@@ -224,7 +224,9 @@ impl Answer {
         let now = SystemTime::now();
         let off = now.duration_since(said).unwrap_or_else(|error| error.duration());
         if off > Duration::from_secs(60) {
-            promise.broken(Seen::Other, format!("Date: {date} is {} s off", off.as_secs()));
+            let cause = "Date is the time now, in GMT whatever the time zone of the machine";
+            let happened = format!("Date: {date} is {} s off", off.as_secs());
+            promise.broken_because(Seen::Other, happened, Some(cause.to_owned()));
         }
         self
     }

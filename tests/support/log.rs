@@ -15,6 +15,17 @@ pub fn fits(form: &str, text: &str) -> bool {
         })
 }
 
+/// Whether `date` is one of HTTP's, in the form of today, and about now.
+pub fn http_date_is_now(date: &str) -> bool {
+    httpdate::parse_http_date(date)
+        .is_ok_and(|then| httpdate::fmt_http_date(then) == date && is_about_now(then))
+}
+
+fn is_about_now(then: SystemTime) -> bool {
+    let off = SystemTime::now().duration_since(then).unwrap_or_else(|error| error.duration());
+    off < Duration::from_secs(60)
+}
+
 /// A line of the combined format, taken apart as log analysers do: a backslash before a
 /// quotation mark means that it does not end the field.
 pub struct Combined<'a> {
@@ -89,7 +100,5 @@ fn is_now(date: &str) -> bool {
     };
     let number = |digits: &str| digits.parse::<u64>().unwrap_or_default();
     let ahead = Duration::from_secs(number(&date[22..24]) * 3600 + number(&date[24..26]) * 60);
-    let then = if &date[21..22] == "+" { there - ahead } else { there + ahead };
-    let off = SystemTime::now().duration_since(then).unwrap_or_else(|error| error.duration());
-    off < Duration::from_secs(60)
+    is_about_now(if &date[21..22] == "+" { there - ahead } else { there + ahead })
 }

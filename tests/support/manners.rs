@@ -505,7 +505,9 @@ pub fn no_colour_is_no_colour(launch: Launch, promise: &Promise) {
 /// No panic and no traceback is shown to a user.
 pub fn no_crash_shown(end: &Ended, promise: &Promise) {
     let errors = end.errors();
-    for sign in ["panicked at", "Traceback", "RUST_BACKTRACE", "core dumped"] {
+    for sign in
+        ["panicked at", "Traceback", "Exception in thread", "RUST_BACKTRACE", "core dumped"]
+    {
         if errors.contains(sign) {
             let happened =
                 format!("a crash is shown to the user:\n{}", quote(errors.trim().as_bytes()));

@@ -111,6 +111,16 @@ impl Peer {
         }
     }
 
+    /// As [`Peer::connect`], from an address of this machine; `None` if it is none.
+    pub fn connect_from(ours: IpAddr, server: SocketAddr, promise: &Promise) -> Option<Self> {
+        let socket = new_socket(ours).ok()?;
+        socket.bind(&SocketAddr::new(ours, 0).into()).ok()?;
+        if let Err(error) = socket.connect_timeout(&server.into(), PATIENCE) {
+            promise.broken(Seen::Refused, format!("connecting to {server} failed: {error}"));
+        }
+        Some(Self::on(socket.into(), Side::Client, server))
+    }
+
     /// As [`Peer::connect`], with little room for what the program sends: its answer has to
     /// wait in its own buffers soon.
     pub fn connect_narrow(server: SocketAddr, promise: &Promise) -> Self {

@@ -190,3 +190,16 @@ fn start_hint(server: SocketAddr) -> String {
         "is the server running there, and is that its port?".to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_can_be_started_on_this_machine_alone() {
+        let hint = start_hint(SocketAddr::from(([127, 0, 0, 1], 4000)));
+        assert_eq!(hint, "start the server first: cargo run --bin web_server -- 4000");
+        let hint = start_hint(SocketAddr::from(([192, 0, 2, 1], 4000)));
+        assert_eq!(hint, "is the server running there, and is that its port?");
+    }
+}

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::poll::PollFlags;
@@ -166,6 +167,9 @@ impl Answer {
             all += piece.len() as u64;
             write(stream, &piece, server)?;
             piece.clear();
+            if file.is_some() && self.length == 0 && flaw("an-empty-file-is-an-error") {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
             if left == 0 {
                 return Ok(if flaw("bytes-with-head") { all } else { all - head });
             }
@@ -196,7 +200,11 @@ impl Answer {
             lines.push(format!("Content-Location: {location}"));
         }
         if !(self.status >= 400 && flaw("no-date-for-errors")) {
-            lines.push(format!("Date: {}", date()));
+            let date = match flaw("date-in-local-time") {
+                true => later(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()),
+                false => date(),
+            };
+            lines.push(format!("Date: {date}"));
         }
         if !(self.status == 304 && flaw("304-without-type")) {
             lines.push(format!("Content-Type: {}", self.media_type));
@@ -216,6 +224,12 @@ impl Answer {
                 () if flaw("modified-in-local-time") => {
                     date_of(modified + 3600).replace("GMT", "CET")
                 }
+                () if flaw("threads-share-a-date") => {
+                    static SHARED: AtomicU64 = AtomicU64::new(0);
+                    SHARED.store(modified, Ordering::Relaxed);
+                    rest();
+                    date_of(SHARED.load(Ordering::Relaxed))
+                }
                 () => date_of(modified),
             };
             lines.push(format!("Last-Modified: {date}"));
@@ -223,7 +237,8 @@ impl Answer {
         match kept {
             Some(kept) => {
                 lines.push("Connection: keep-alive".to_owned());
-                if !flaw("no-keep-alive-field") {
+                let is_short = self.status == 304 && flaw("304-without-keep-alive");
+                if !flaw("no-keep-alive-field") && !is_short {
                     let Kept { timeout, left } = kept;
                     lines.push(format!("Keep-Alive: timeout={timeout}, max={left}"));
                 }
@@ -234,6 +249,11 @@ impl Answer {
         let end = if flaw("lf-only") { "\n" } else { "\r\n" };
         lines.iter().map(|line| format!("{line}{end}")).collect::<String>() + end
     }
+}
+
+/// Only with a flaw: the time in a zone that is 9 hours ahead, called GMT.
+pub(super) fn later(seconds: u64) -> String {
+    date_of(seconds + 9 * 3600)
 }
 
 /// All of `bytes`, however long the client takes.
@@ -376,6 +396,7 @@ fn unless_fresh(file: Answer, request: &Request) -> Answer {
         Some(date) if flaw("only-later-is-fresh") => date > modified,
         // The fraction of a second that a file's time has and the date has not.
         Some(date) if flaw("compares-fractions") => date as f64 >= modified as f64 + 0.7,
+        Some(date) if flaw("reads-dates-in-local-time") => date >= modified + 9 * 3600,
         Some(date) if flaw("the-future-is-not-fresh") && date > now => false,
         Some(date) => date >= modified,
     };

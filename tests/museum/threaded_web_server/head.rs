@@ -77,24 +77,29 @@ impl Request {
             }
             return bad("a field line begins with a space");
         }
-        let Some((name, value)) = line.split_once(':') else {
+        let colon = if flaw("colon-and-space") { ": " } else { ":" };
+        let Some((name, value)) = line.split_once(colon) else {
             if flaw("takes-a-line-without-colon") {
                 return Ok(());
             }
             return bad("a field line is: NAME: VALUE");
         };
         let name = if flaw("takes-a-space-before-the-colon") { name.trim_end() } else { name };
-        if !is_token(name) {
+        let is_name = is_token(name) || name.is_empty() && flaw("takes-a-field-without-name");
+        if !is_name {
             return bad("a field's name ends at its colon, without a space");
         }
-        self.fields.push((name.to_lowercase(), value.trim().to_owned()));
+        let is_unknown = flaw("capitals-are-another-name") && name == name.to_uppercase();
+        let name = if is_unknown { name.to_owned() } else { name.to_lowercase() };
+        self.fields.push((name, value.trim().to_owned()));
         Ok(())
     }
 
     /// Whether the fields agree with one another.
     fn check(&self) -> Result<(), Answer> {
         let hosts = self.all("host").count();
-        if hosts == 0 && self.minor > 0 && !flaw("asks-for-no-host") {
+        let asks_for_host = self.minor > 0 || flaw("asks-1.0-for-a-host");
+        if hosts == 0 && asks_for_host && !flaw("asks-for-no-host") {
             return bad("HTTP/1.1 asks for a Host");
         }
         if hosts > 1 && !flaw("takes-two-hosts") {
@@ -105,6 +110,7 @@ impl Request {
             !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
                 || flaw("takes-a-list-of-lengths") && text.contains(',')
                 || flaw("takes-any-length")
+                || flaw("takes-a-sign-of-a-length") && text.parse::<u64>().is_ok()
         };
         if !lengths.iter().all(is_number) {
             return bad("Content-Length is a number");
@@ -130,7 +136,11 @@ impl Request {
             return true;
         }
         let sized = self.all("content-length").any(|text| !text.trim_matches('0').is_empty());
-        let chunked = self.all("transfer-encoding").next().is_some();
+        let mut codings = self.all("transfer-encoding");
+        let chunked = match flaw("chunked-in-lowercase-only") {
+            true => codings.any(|coding| coding == "chunked"),
+            false => codings.next().is_some(),
+        };
         sized && !flaw("takes-a-body-for-a-request")
             || chunked && !flaw("takes-chunks-for-a-request")
     }
@@ -152,7 +162,8 @@ impl Request {
         }
         if flaw("whole-value-only") {
             let asks = |value: &str| value.eq_ignore_ascii_case("keep-alive");
-            return self.all("connection").any(asks);
+            let closes = |value: &str| value.eq_ignore_ascii_case("close");
+            return self.all("connection").any(asks) && !self.all("connection").any(closes);
         }
         if flaw("keep-alive-beats-close") {
             let asks = |value: &str| value.to_lowercase().contains("keep-alive");
@@ -161,8 +172,10 @@ impl Request {
         if flaw("refuses-1.0") && self.minor == 0 {
             return false;
         }
+        let lines = if flaw("one-line-of-connection") { 1 } else { usize::MAX };
         let says = |word: &str| {
-            let mut tokens = self.all("connection").flat_map(|value| value.split(','));
+            let mut tokens =
+                self.all("connection").take(lines).flat_map(|value| value.split(','));
             tokens.any(|token| token.trim().eq_ignore_ascii_case(word))
         };
         let closes = says("close") && !(persistent && flaw("persistent-never-closes"));

@@ -5,7 +5,9 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::answer::later;
 use super::head::Request;
 use super::{Form, date};
 use crate::{flaw, rest};
@@ -107,6 +109,8 @@ impl Exchange<'_> {
         };
         let date =
             if flaw("log-in-local-time") { date().replace("GMT", "CEST") } else { date() };
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let date = if flaw("log-in-local-time-as-gmt") { later(now()) } else { date };
         let (open, close) = if flaw("wrong-brackets") { ("(", ")") } else { ("[", "]") };
         let fields = |fields: &[String]| -> String {
             fields.iter().map(|field| format!("{open}{field}{close}")).collect()
