@@ -127,11 +127,12 @@ pub(crate) fn run() -> End {
     if flaw("accepts-in-its-grace") {
         let mut signals = signal_hook::iterator::Signals::new(signals).unwrap();
         let mut ender = ender.try_clone().unwrap();
-        thread::spawn(move || {
+        let grace = move || {
             signals.forever().next();
-            thread::sleep(Duration::from_secs(5));
+            thread::park_timeout(Duration::from_secs(5));
             ender.write_all(b"x")
-        });
+        };
+        thread::Builder::new().spawn(grace).unwrap();
     } else if !flaw("no-signal-handler") {
         for signal in signals {
             signal_hook::low_level::pipe::register(signal, ender.try_clone().unwrap()).unwrap();
