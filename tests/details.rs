@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::http::{Asked, ask, get};
+use support::http::{Asked, answer_to_the_end, ask, get};
 use support::program::{Ended, Launch, ReadyLine, Running};
 use support::site::Site;
 use support::tcp::{Listening, Peer};
@@ -88,7 +88,7 @@ fn a_program_that_is_stopped_and_goes_on_has_lost_nothing() {
     web.running.says_within(PATIENCE, |text| text.contains("Connected to"));
     interrupt(&web.running, &promise);
     peer.send(&get("/HelloWorld.html"), &promise);
-    support::http::answer_to_the_end(&mut peer, PATIENCE, &promise).status("200", &promise);
+    answer_to_the_end(&mut peer, PATIENCE, &promise).status("200", &promise);
 }
 
 /// Stops a program that waits, and lets it go on. On Linux alone, where it can be seen.
@@ -491,13 +491,16 @@ fn a_crowded_machine_is_told_once() {
     let arguments = ["--root", &site.root(), "--no-log", "0"];
     let launch = Launch::new("threaded_web_server", &arguments).under("ulimit -n 32");
     let server = launch.start().ready(ReadyLine::RUNNING);
-    let crowd: Vec<Peer> = (0..64).map(|_| server.connect(&promise)).collect();
+    let mut crowd: Vec<Peer> = (0..64).map(|_| server.connect(&promise)).collect();
     let line = "notice: cannot serve a connection: ";
     if !server.running.notes_within(PATIENCE, |text| text.contains(line)) {
         promise.broken(Seen::Nothing, "stderr does not tell of it");
     }
     // Meanwhile it has tried more than once: it pauses for 50 ms.
     server.running.notes_within(A_MOMENT, |_| false);
+    // What cannot be opened now may be there all the same.
+    crowd[0].send(&get("/HelloWorld.html"), &promise);
+    answer_to_the_end(&mut crowd[0], PATIENCE, &promise).status("503", &promise);
     drop(crowd);
     ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
     server.running.signal(Signal::SIGTERM);

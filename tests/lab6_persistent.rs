@@ -1172,7 +1172,9 @@ fn a_file_that_the_client_has_is_not_sent_again() {
             .read(handout::CONDITIONAL);
         for method in ["GET", "HEAD"] {
             let answer = ask(&server, &conditional(method, date), &promise);
-            if date == MODIFIED_AT && answer.status_line.starts_with("HTTP/1.1 200") {
+            if (method, date) == ("GET", MODIFIED_AT)
+                && answer.status_line.starts_with("HTTP/1.1 200")
+            {
                 let line = answer.status_line;
                 promise.broken_because(Seen::Status, line, why_not_fresh(&server, &promise));
             }
