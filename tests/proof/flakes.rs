@@ -7,11 +7,11 @@ use std::hint;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use lab::process;
+use anyhow::{Context, Result, anyhow};
+use lab::process::{self, Ended};
 
 use crate::checks::{Checks, build_the_kit};
 
@@ -20,6 +20,9 @@ const LIMIT: Duration = Duration::from_secs(240);
 
 /// As many of a lab's checks at once as when an instructor grades.
 const THREADS: &str = "8";
+
+/// So many labs at once: their checks wait more than they compute.
+const LABS_AT_ONCE: usize = 3;
 
 /// What has come of running the checks many times.
 #[derive(Default)]
@@ -100,17 +103,33 @@ impl Flakes {
             Seeds::Varied => run.into(),
         };
         self.runs += 1;
-        for lab in &checks.course.labs {
-            if only.is_some_and(|only| !lab.jobs().any(|job| job.name == only)) {
-                continue;
-            }
-            let mut command = Command::new(checks.executable(lab.number)?);
+        let labs = checks.course.labs.iter();
+        let labs: Vec<u8> = labs
+            .filter(|lab| only.is_none_or(|only| lab.jobs().any(|job| job.name == only)))
+            .map(|lab| lab.number)
+            .collect();
+        let run_lab = |lab| -> Result<Ended> {
+            let mut command = Command::new(checks.executable(lab)?);
             command.current_dir(checks.course.root.join("tests"));
             command.env("LAB_SEED", seed.to_string()).env("RUST_TEST_THREADS", THREADS);
             command.args(only.iter().flat_map(|name| ["--exact", name]));
-            let ended = process::run(&mut command, LIMIT, &checks.stop)
-                .with_context(|| format!("run {run} of lab {}", lab.number))?;
-            self.take(lab.number, seed, &ended.stdout, ended.status.success());
+            process::run(&mut command, LIMIT, &checks.stop)
+                .with_context(|| format!("run {run} of lab {lab}"))
+        };
+        for labs in labs.chunks(LABS_AT_ONCE) {
+            let ended = thread::scope(|scope| {
+                let started = labs.iter().map(|&lab| {
+                    thread::Builder::new().spawn_scoped(scope, move || run_lab(lab))
+                });
+                let started: Vec<_> = started.collect();
+                let join = |lab: std::io::Result<ScopedJoinHandle<'_, Result<Ended>>>| {
+                    lab?.join().map_err(|_| anyhow!("a thread crashed"))?
+                };
+                started.into_iter().map(join).collect::<Result<Vec<Ended>>>()
+            })?;
+            for (&lab, ended) in labs.iter().zip(ended) {
+                self.take(lab, seed, &ended.stdout, ended.status.success());
+            }
         }
         Ok(())
     }

@@ -508,7 +508,22 @@ impl<Server: Answering> Asking<Server> {
         }
         let printed = end.stdout.strip_prefix(Server::BEFORE_REPLY).unwrap_or_default();
         let printed = printed.strip_suffix(b"\n").unwrap_or(printed);
-        end.stdout_or(&line, bytes::likely_mistake(reply, reply, printed), promise);
+        let before = bytes::text(Server::BEFORE_REPLY);
+        let text = bytes::text(&end.stdout);
+        let times = if before.is_empty() { 0 } else { text.matches(&*before).count() };
+        let uppercase = String::from_utf8_lossy(reply).to_uppercase();
+        let mistake = match () {
+            () if times > 1 => {
+                Some(format!("`{}` is printed for each read: print it once", before.trim()))
+            }
+            () if printed != reply && printed == uppercase.as_bytes() => Some(
+                "the client itself makes the reply uppercase: that is the server's work; print \
+                 what came"
+                    .to_owned(),
+            ),
+            () => bytes::likely_mistake(reply, reply, printed),
+        };
+        end.stdout_or(&line, mistake, promise);
     }
 
     /// A server on a free port, and the client that is about to ask it.

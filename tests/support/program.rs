@@ -678,7 +678,17 @@ impl Ended {
     pub fn status(&self, code: i32, promise: &Promise) -> &Self {
         if self.status.code() != Some(code) {
             let seen = if self.was_ended() { Seen::StillOpen } else { Seen::Status };
-            promise.broken(seen, format!("not exit status {code}, but: {}", self.told()));
+            let swapped = match (code, self.status.code()) {
+                (1, Some(2)) => Some(
+                    "2 is for wrong arguments; the network, the peer or a file that says no is 1",
+                ),
+                (2, Some(1)) => Some(
+                    "1 is for what the network or a file refuses; arguments that cannot be used are 2",
+                ),
+                _ => None,
+            };
+            let happened = format!("not exit status {code}, but: {}", self.told());
+            promise.broken_because(seen, happened, swapped.map(str::to_owned));
         }
         self
     }
@@ -725,7 +735,23 @@ impl Ended {
                 said => format!("stderr is:\n{said}"),
             };
             let missing = missing.trim_start_matches('\n');
-            promise.broken(Seen::Stderr, format!("{said}\nwithout: {missing}"));
+            let elsewhere = contains(missing).eval(&bytes::text(&self.stdout));
+            // All that is missing is how the line begins.
+            let bare = missing.strip_prefix("error: ").filter(|bare| !bare.is_empty());
+            let cause = match () {
+                () if elsewhere => {
+                    Some("it stands on stdout: errors, hints and notices go to stderr")
+                }
+                () if missing.starts_with("hint: ") => {
+                    Some("a line `hint: …` that says what to do is missing")
+                }
+                () if bare.is_some_and(|bare| contains(bare).eval(&errors)) => {
+                    Some("the line of an error begins with `error: `")
+                }
+                () => None,
+            };
+            let happened = format!("{said}\nwithout: {missing}");
+            promise.broken_because(Seen::Stderr, happened, cause.map(str::to_owned));
         }
         self
     }

@@ -79,6 +79,11 @@ impl Client {
             let cut = "the reply was cut into several datagrams: send it whole, with one call";
             mistake = Some(cut.to_owned());
         }
+        if seen == Seen::More {
+            let stale = "more came than belongs to this datagram: send back only as many bytes \
+                         of the buffer as the last receive has filled";
+            mistake.get_or_insert_with(|| stale.to_owned());
+        }
         promise.broken_because(seen, format!("in the reply {difference}"), mistake);
     }
 
@@ -182,7 +187,11 @@ impl Listening {
             Err(Some(end)) => {
                 let again = if self.lane.get().is_some() { " again" } else { "" };
                 let happened = format!("it ended without sending{again}: {}", end.told());
-                promise.broken(Seen::Ended, happened);
+                let taken = end.errors().contains("ddress already in use").then(|| {
+                    "a client needs no port of its own choice: do not bind it, or to port 0"
+                        .to_owned()
+                });
+                promise.broken_because(Seen::Ended, happened, taken);
             }
             Err(None) => {
                 let told = state::of_the_program(None).told;
