@@ -190,4 +190,19 @@ mod tests {
         let trailers = [&b"0\r\n"[..], &b"a: b\r\n".repeat(LONGEST_HEAD)].concat();
         assert!(decode(&trailers, 100).is_err());
     }
+
+    #[test]
+    fn a_line_and_all_trailers_may_be_as_long_as_a_head() {
+        for (length, is_taken) in [(LONGEST_HEAD, true), (LONGEST_HEAD + 1, false)] {
+            let padded = |before: &str, end: &str| {
+                let filler = "x".repeat(length - before.len() - end.len());
+                format!("{before}{filler}{end}").into_bytes()
+            };
+            let size = padded("0;", "\r\n");
+            assert_eq!(decode(&size, size.len()).is_ok(), is_taken, "{length}");
+            let trailers = [b"0\r\nA: b\r\n".to_vec(), padded("B: ", "\r\n")[6..].to_vec()];
+            let trailers = trailers.concat();
+            assert_eq!(decode(&trailers, trailers.len()).is_ok(), is_taken, "{length}");
+        }
+    }
 }

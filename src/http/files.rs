@@ -157,3 +157,26 @@ impl MediaType {
         if self.0.starts_with("text/") { "; charset=utf-8" } else { "" }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_says_its_encoding() {
+        let of = |path| MediaType::of(Path::new(path)).parameter();
+        assert_eq!(of("a.html"), "; charset=utf-8");
+        assert_eq!(of("a.txt"), "; charset=utf-8");
+        assert_eq!(of("a.png"), "");
+    }
+
+    #[test]
+    fn what_is_scarce_is_no_missing_file() {
+        let out_of_memory = io::Error::from(io::ErrorKind::OutOfMemory);
+        for error in [io::Error::from_raw_os_error(23), io::Error::from_raw_os_error(24)] {
+            assert!(is_scarcity(&error), "{error}");
+        }
+        assert!(is_scarcity(&out_of_memory));
+        assert!(!is_scarcity(&io::Error::from(io::ErrorKind::NotFound)));
+    }
+}

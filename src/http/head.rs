@@ -512,6 +512,21 @@ mod tests {
     }
 
     #[test]
+    fn what_no_field_may_hold_becomes_a_space_and_a_status_line_is_not_continued() {
+        let mut head = b"HTTP/1.1 200 OK\r\n B: 1\r\nA: 1\02\n\r\n".to_vec();
+        mend(&mut head);
+        assert_eq!(head, b"HTTP/1.1 200 OK\r\n B: 1\r\nA: 1 2\n\r\n");
+    }
+
+    #[test]
+    fn it_is_told_whether_a_request_line_has_too_few_parts_or_too_many() {
+        let told = |head| format!("{:?}", request(head).err());
+        assert!(told(b"GET\r\n\r\n").contains("has no version"));
+        assert!(told(b"GET /\r\n\r\n").contains("has no version"));
+        assert!(told(b"GET /a b HTTP/1.1\r\n\r\n").contains("more than three parts"));
+    }
+
+    #[test]
     fn a_response_is_read() {
         for (line, reason) in [
             ("HTTP/1.1 404 Not Found", &b"Not Found"[..]),

@@ -833,6 +833,8 @@ impl WebServer {
         client.read(1000, PATIENCE);
         client.reset();
         still_served();
+        server.running.signal(Signal::SIGTERM);
+        manners::no_crash_shown(&server.running.ended(&promise), &promise);
     }
 
     /// Nor one that is a file.
