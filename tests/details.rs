@@ -509,3 +509,24 @@ fn a_crowded_machine_is_told_once() {
         promise.broken(Seen::Stderr, end.errors());
     }
 }
+
+#[test]
+#[ignore = "beyond what the labs promise; .ci/run runs it"]
+fn a_large_file_is_not_held_in_memory() {
+    let promise = promise("a file of 64 MiB is sent by a server that needs less than 32 MiB");
+    let site = Site::new();
+    let large = vec![b'x'; 64 << 20];
+    site.file("large.txt", &large);
+    for (name, ready) in
+        [("web_server", ReadyLine::READY_TO_SERVE), ("threaded_web_server", ReadyLine::RUNNING)]
+    {
+        let server = server(name, &["--root", &site.root(), "0"], ready);
+        let mut peer = server.connect(&promise);
+        peer.send(&get("/large.txt"), &promise);
+        let answer = answer_to_the_end(&mut peer, PATIENCE * 4, &promise);
+        answer.status("200", &promise).body(&large, &promise);
+        if server.running.peak_memory().is_some_and(|bytes| bytes > 32 << 20) {
+            promise.broken(Seen::More, format!("{name} needed more"));
+        }
+    }
+}
