@@ -181,12 +181,7 @@ pub fn mend(head: &mut [u8]) {
     for at in (0..head.len()).rev() {
         match (head[at], head.get(at + 1).copied()) {
             // Behind the status line there is no field to be continued.
-            (b'\n', Some(b' ' | b'\t')) if at > first_line => {
-                head[at] = b' ';
-                if head[at - 1] == b'\r' {
-                    head[at - 1] = b' ';
-                }
-            }
+            (b'\n', Some(b' ' | b'\t')) if at > first_line => head[at] = b' ',
             (b'\r', next) if next != Some(b'\n') => head[at] = b' ',
             (b'\0', _) => head[at] = b' ',
             _ => {}
