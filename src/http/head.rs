@@ -522,6 +522,23 @@ mod tests {
     }
 
     #[test]
+    fn fields_are_read_in_order_and_shown_in_messages() {
+        let head = b"HTTP/1.1 200 OK\r\nA : one\r\nno colon\r\nb:\xff\r\n\r\nbody: no\r\n";
+        let fields = parse_response(head).expect("a response").fields;
+        let all: Vec<_> = fields.iter().collect();
+        assert_eq!(all, [("A", &b"one"[..]), ("b", b"\xff")]);
+        assert_eq!(format!("{fields:?}"), r#"{"A": "one", "b": "\\xff"}"#);
+    }
+
+    #[test]
+    fn an_excerpt_has_the_first_60_bytes() {
+        assert_eq!(excerpt(&[b'a'; 59]), "a".repeat(59));
+        assert_eq!(excerpt(&[b'a'; 60]), "a".repeat(60));
+        assert_eq!(excerpt(&[b'a'; 61]), "a".repeat(60) + "…");
+        assert_eq!(excerpt(b"\x1b"), "\\x1b");
+    }
+
+    #[test]
     fn a_response_is_read() {
         for (line, reason) in [
             ("HTTP/1.1 404 Not Found", &b"Not Found"[..]),
