@@ -35,8 +35,6 @@ pub struct Flakes {
     pub cores: usize,
     /// How often each check failed, by its lab and name.
     pub failures: BTreeMap<String, u32>,
-    /// The last failure of each.
-    stories: BTreeMap<String, String>,
     /// Processes that were left behind.
     pub left: usize,
 }
@@ -50,7 +48,8 @@ pub enum Seeds {
     Varied,
 }
 
-/// Runs the checks of all labs on the kit's programs, or only those with this name.
+/// Runs the checks of all labs on the kit's programs, or only those with this name. After
+/// each run `tell` gets what came of all, and the stories of those that failed in this one.
 ///
 /// # Errors
 /// They do not compile, or cannot be run.
@@ -59,7 +58,7 @@ pub fn count(
     runs: u32,
     seeds: Seeds,
     only: Option<&str>,
-    mut tell: impl FnMut(u32, &Flakes),
+    mut tell: impl FnMut(&Flakes, &[String]),
 ) -> Result<Flakes> {
     // Beforehand, or the first checks would wait for them.
     build_the_kit(&checks.course.root)?;
@@ -77,11 +76,13 @@ pub fn count(
         }
         let mut result = Ok(());
         for run in 1..=runs {
-            result = flakes.run(checks, run, seeds, only);
-            if result.is_err() {
-                break;
+            match flakes.run(checks, run, seeds, only) {
+                Ok(stories) => tell(&flakes, &stories),
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
             }
-            tell(run, &flakes);
         }
         is_over.store(true, Ordering::Relaxed);
         result
@@ -97,7 +98,7 @@ impl Flakes {
         run: u32,
         seeds: Seeds,
         only: Option<&str>,
-    ) -> Result<()> {
+    ) -> Result<Vec<String>> {
         let seed = match seeds {
             Seeds::One(seed) => seed,
             Seeds::Varied => run.into(),
@@ -116,6 +117,7 @@ impl Flakes {
             process::run(&mut command, LIMIT, &checks.stop)
                 .with_context(|| format!("run {run} of lab {lab}"))
         };
+        let mut stories = Vec::new();
         for labs in labs.chunks(LABS_AT_ONCE) {
             let ended = thread::scope(|scope| {
                 let started = labs.iter().map(|&lab| {
@@ -128,14 +130,15 @@ impl Flakes {
                 started.into_iter().map(join).collect::<Result<Vec<Ended>>>()
             })?;
             for (&lab, ended) in labs.iter().zip(ended) {
-                self.take(lab, seed, &ended.stdout, ended.status.success());
+                let story = self.take(lab, &ended.stdout, ended.status.success());
+                stories.extend(story.map(|story| format!("LAB_SEED={seed}\n{story}")));
             }
         }
-        Ok(())
+        Ok(stories)
     }
 
-    /// Counts what libtest has printed.
-    fn take(&mut self, lab: u8, seed: u64, stdout: &str, success: bool) {
+    /// Counts what libtest has printed, of which the part that tells of failures is left.
+    fn take<'a>(&mut self, lab: u8, stdout: &'a str, success: bool) -> Option<&'a str> {
         let mut failed = Vec::new();
         for line in stdout.lines() {
             let Some(result) = line.strip_prefix("test ") else { continue };
@@ -149,12 +152,11 @@ impl Flakes {
             failed.push("(the checks themselves)");
         }
         self.checks += failed.len();
-        let story = stdout.split_once("\nfailures:\n").map_or(stdout, |(_, told)| told);
-        for name in failed {
-            let name = format!("lab {lab} · {name}");
-            *self.failures.entry(name.clone()).or_default() += 1;
-            self.stories.insert(name, format!("LAB_SEED={seed}\n{story}"));
+        for name in &failed {
+            *self.failures.entry(format!("lab {lab} · {name}")).or_default() += 1;
         }
+        let told = || stdout.split_once("\nfailures:\n").map_or(stdout, |(_, told)| told);
+        (!failed.is_empty()).then(told)
     }
 
     /// For the table.
@@ -176,9 +178,6 @@ impl Flakes {
 
 impl fmt::Display for Flakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, story) in &self.stories {
-            writeln!(f, "{name}: {story}")?;
-        }
         let Self { failures, left, .. } = self;
         write!(f, "failures: {}", self.figure())?;
         for (name, count) in failures {

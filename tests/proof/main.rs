@@ -146,8 +146,9 @@ fn run(options: &Options) -> Result<bool> {
         }
         Verb::Flakes { runs, seed } => {
             let seeds = seed.map_or(Seeds::Varied, Seeds::One);
-            let flakes = flakes::count(&checks, *runs, seeds, None, |run, so_far| {
-                println!("run {run} of {runs}: {} failures so far", so_far.count());
+            let flakes = flakes::count(&checks, *runs, seeds, None, |so_far, stories| {
+                stories.iter().for_each(|story| println!("{story}"));
+                println!("run {} of {runs}: {} failures so far", so_far.runs, so_far.count());
             })?;
             println!("{flakes}");
             if options.record {
@@ -176,7 +177,10 @@ fn prove(checks: &Checks, name: &str) -> Result<bool> {
     );
     let accepted = right::try_all(checks, |_| true, |check| check == name)?;
     println!("{accepted}");
-    let flakes = flakes::count(checks, NEW_CHECK_RUNS, Seeds::Varied, Some(name), |_, _| ())?;
+    let flakes =
+        flakes::count(checks, NEW_CHECK_RUNS, Seeds::Varied, Some(name), |_, stories| {
+            stories.iter().for_each(|story| println!("{story}"));
+        })?;
     println!("{flakes}");
     Ok(shown.complaints.is_empty() && accepted.complaints.is_empty() && flakes.is_none())
 }
