@@ -214,6 +214,18 @@ fn what_no_uri_may_hold_is_percent_encoded() {
         }
         asked.answered(SMALL, &promise);
     }
+    for (file, targets) in [("/100%", ["/100%", "/100%25"]), ("/a%zz", ["/a%zz", "/a%25zz"])] {
+        let promise =
+            support::promise("a % with which no escape begins is sent, as it is or as %25")
+                .because("of the two characters behind a % each may be missing, or no digit")
+                .read(handout::URL);
+        let asked = ask_for(file, &[], &promise);
+        let line = &asked.request.line;
+        if !targets.iter().any(|target| *line == format!("GET {target} HTTP/1.1")) {
+            promise.broken(Seen::Other, format!("for `{file}` came `{line}`"));
+        }
+        asked.answered(SMALL, &promise);
+    }
 }
 
 #[test]
@@ -728,7 +740,9 @@ fn a_body_without_length_goes_on_to_the_end_of_the_connection() {
         promise("without Content-Length and chunks the end of the connection ends the body")
             .cause(&[Seen::Stdout], "read on until read returns 0 bytes")
             .read(handout::BODY);
-    for body in [&b"one\ntwo\n"[..], b"", b"no newline"] {
+    // More than the buffers on the way, or a first read, hold.
+    let large = b"0123456789abcde\n".repeat(3 << 16);
+    for body in [&b"one\ntwo\n"[..], b"", b"no newline", &large] {
         for version in ["1.1", "1.0"] {
             let asked = ask(&[], &promise);
             let head = format!("HTTP/{version} 200 OK\r\nServer: x\r\n\r\n");
