@@ -89,6 +89,25 @@ fn a_program_that_is_stopped_and_goes_on_has_lost_nothing() {
     interrupt(&web.running, &promise);
     peer.send(&get("/HelloWorld.html"), &promise);
     answer_to_the_end(&mut peer, PATIENCE, &promise).status("200", &promise);
+
+    // And while it waits for a client to read on.
+    let large = vec![b'x'; 32 << 20];
+    site.file("large.txt", &large);
+    let threaded = ["--root", &site.root(), "--no-log", "0"];
+    let threaded = server("threaded_web_server", &threaded, ReadyLine::RUNNING);
+    for server in [web, threaded] {
+        let mut peer = server.connect(&promise);
+        peer.send(&get("/large.txt"), &promise);
+        peer.has_something(PATIENCE);
+        let mut before = 0;
+        while peer.unread() > before {
+            before = peer.unread();
+            server.running.notes_within(A_MOMENT, |_| false);
+        }
+        interrupt(&server.running, &promise);
+        let answer = answer_to_the_end(&mut peer, PATIENCE * 4, &promise);
+        answer.status("200", &promise).body(&large, &promise);
+    }
 }
 
 /// Stops a program that waits, and lets it go on. On Linux alone, where it can be seen.

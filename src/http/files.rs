@@ -179,4 +179,16 @@ mod tests {
         assert!(is_scarcity(&out_of_memory));
         assert!(!is_scarcity(&io::Error::from(io::ErrorKind::NotFound)));
     }
+
+    #[test]
+    fn a_long_file_is_left_where_it_is() {
+        let site = tempfile::tempdir().expect("a folder");
+        let root = Root::open(site.path()).expect("a folder");
+        for (length, is_short) in [(64 * 1024, true), (64 * 1024 + 1, false)] {
+            std::fs::write(site.path().join("a.txt"), vec![b'a'; length]).expect("a file");
+            let found = root.find(Path::new("a.txt")).expect("no scarcity").expect("a file");
+            assert_eq!(matches!(found.content, Content::InMemory(_)), is_short, "{length}");
+            assert_eq!(found.length, length as u64);
+        }
+    }
 }

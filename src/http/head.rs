@@ -508,7 +508,7 @@ mod tests {
 
     #[test]
     fn what_no_field_may_hold_becomes_a_space_and_a_status_line_is_not_continued() {
-        let mut head = b"HTTP/1.1 200 OK\r\n B: 1\r\nA: 1\02\n\r\n".to_vec();
+        let mut head = b"HTTP/1.1 200 OK\r\n B: 1\r\nA: 1\x002\n\r\n".to_vec();
         mend(&mut head);
         assert_eq!(head, b"HTTP/1.1 200 OK\r\n B: 1\r\nA: 1 2\n\r\n");
     }

@@ -360,11 +360,34 @@ mod tests {
         }
         let all = shelf.files.iter().map(|(name, kept)| size(name, kept));
         assert_eq!(all.sum::<usize>(), shelf.bytes);
-        // Twice the same is once.
-        let (name, before) = (OsStr::new("99999.txt"), shelf.bytes);
-        shelf.put(name, &empty);
-        assert_eq!(shelf.bytes, before);
-        shelf.take(name);
-        assert_eq!(shelf.bytes, before - size(name, &empty));
+    }
+
+    #[test]
+    fn what_is_kept_is_counted() {
+        let way = fstat(File::open("/").expect("a folder")).expect("a folder");
+        let other = size_of::<Kept>() + size_of::<Stat>() + "a".len();
+        let kept = |size: usize| {
+            Arc::new(Kept {
+                bytes: vec![0; size - other],
+                modified: SystemTime::UNIX_EPOCH,
+                media_type: MediaType::TEXT,
+                way: vec![way],
+            })
+        };
+        let mut shelf = Shelf::default();
+        for (name, size, count, bytes) in [
+            ("a", MOST / 2, 1, MOST / 2),
+            ("b", MOST / 2, 2, MOST),
+            // Twice the same is once.
+            ("b", MOST / 2, 2, MOST),
+            ("a", MOST / 4, 2, MOST / 4 * 3),
+            ("c", MOST / 4 + 1, 1, MOST / 4 + 1),
+        ] {
+            shelf.put(name.as_ref(), &kept(size));
+            assert_eq!((shelf.files.len(), shelf.bytes), (count, bytes), "{name}");
+        }
+        shelf.take("c".as_ref());
+        assert_eq!((shelf.files.len(), shelf.bytes), (0, 0));
+        assert!(MOST as u64 > 100 * LONGEST, "all that a site has, if it is a small one");
     }
 }
