@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use proof::checks::Checks;
 use proof::flakes::{self, Seeds};
 use proof::mutants::{self, Part};
-use proof::results::{Row, record};
+use proof::results::{Row, record, record_mutants};
 use proof::{museum, right};
 
 /// How often a new check is run before it is believed.
@@ -75,12 +75,12 @@ enum Verb {
 }
 
 impl Verb {
-    /// Whether it is about all that there is.
+    /// Whether a line of the table is about all that it runs.
     fn is_whole(&self) -> bool {
         match self {
             Self::Check { .. } => false,
             Self::Exhibits { name } | Self::Right { name } => name.is_none(),
-            Self::Mutants { group, part, .. } => group.is_none() && part.is_none(),
+            Self::Mutants { part, .. } => part.is_none(),
             Self::Flakes { .. } => true,
         }
     }
@@ -101,17 +101,18 @@ fn main() -> ExitCode {
 /// Whether all is as it should be.
 fn run(options: &Options) -> Result<bool> {
     let root = proof::root();
-    ensure!(!options.record || options.verb.is_whole(), "only figures of all are recorded");
+    ensure!(!options.record || options.verb.is_whole(), "a part is not recorded");
     if let Verb::Mutants { group, part, at_once } = &options.verb {
         let mutants =
             mutants::test(&root, group.as_deref(), *part, (*at_once).into(), |what| {
                 println!("{what}");
             })?;
-        println!("{mutants}");
+        mutants.iter().for_each(|group| println!("{group}"));
         if options.record {
-            record(&root, "mutants", &[(Row::Mutants, mutants.figure())])?;
+            let only = group.as_ref().map(|group| format!(" --group {group}"));
+            record_mutants(&root, &format!("mutants{}", only.unwrap_or_default()), &mutants)?;
         }
-        return Ok(mutants.survivors.is_empty());
+        return Ok(mutants.iter().all(|group| group.tally().is_explained()));
     }
     let checks = Arc::new(Checks::build(&root)?);
     let for_signal = Arc::clone(&checks);

@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::fs;
+use std::iter::Sum;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -140,17 +142,24 @@ struct Survivors {
     survivor: Vec<Survivor>,
 }
 
-/// What has come of changing the programs.
-#[derive(Default)]
+/// What has come of changing the programs of a group.
 pub struct Mutants {
+    /// The group's name.
+    pub group: &'static str,
+    /// The changes that nothing notices, and the reasons of those that have one.
+    pub survivors: Vec<(String, Option<String>)>,
+    viable: usize,
+}
+
+/// A group's figures, or those of several together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
     /// How many changes compile.
-    pub viable: usize,
-    /// How many of these a check has noticed.
-    pub caught: usize,
-    /// Those that nothing notices, with a reason.
-    pub excused: Vec<(String, String)>,
-    /// Those that nothing notices, without one.
-    pub survivors: Vec<String>,
+    viable: usize,
+    /// Of these, those that nothing notices, with a reason.
+    with: usize,
+    /// And those without one.
+    without: usize,
 }
 
 /// Tests mutants: those of one group or of all, and of these all or a part.
@@ -164,12 +173,12 @@ pub fn test(
     part: Option<Part>,
     at_once: usize,
     tell: impl Fn(&str) + Sync,
-) -> Result<Mutants> {
+) -> Result<Vec<Mutants>> {
     known(root)?;
     let wanted = GROUPS.iter().filter(|group| only.is_none_or(|only| only == group.name));
     let queue: VecDeque<Work> = wanted.flat_map(|group| group.work(part)).collect();
     let queue = Mutex::new(queue);
-    let outcomes = Mutex::new(Vec::new());
+    let outcomes = Mutex::new(BTreeMap::<_, Vec<Outcome>>::new());
     thread::scope(|scope| {
         let mut workers = Vec::new();
         for number in 0..at_once.max(1) {
@@ -180,7 +189,8 @@ pub fn test(
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some(work) = next else { return Ok(()) };
                     let new = tree.test(&work, tell)?;
-                    outcomes.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
+                    let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+                    outcomes.entry(work.group.name).or_default().extend(new);
                 }
             };
             workers.push(thread::Builder::new().spawn_scoped(scope, work)?);
@@ -191,8 +201,11 @@ pub fn test(
         anyhow::Ok(())
     })?;
     let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let survivors = Survivors::read(root)?;
     let is_whole = only.is_none() && part.is_none();
-    Mutants::of(root, outcomes, is_whole)
+    survivors.must_survive(outcomes.values().flatten(), is_whole)?;
+    let of = |(group, outcomes)| Mutants::of(group, outcomes, &survivors);
+    Ok(outcomes.into_iter().map(of).collect())
 }
 
 /// A part of a group.
@@ -363,62 +376,99 @@ fn without_place(name: &str) -> String {
     }
 }
 
-impl Mutants {
-    fn of(root: &Path, outcomes: Vec<Outcome>, is_whole: bool) -> Result<Self> {
-        let text = project::read(root, Path::new(SURVIVORS))?;
-        let known: Survivors = parsed(SURVIVORS, &text)?;
-        let mut reasons: BTreeMap<&str, (&str, bool)> = BTreeMap::new();
-        for survivor in &known.survivor {
-            reasons.insert(&survivor.mutant, (&survivor.because, false));
-        }
-        let mut mutants = Self::default();
+impl Survivors {
+    fn read(root: &Path) -> Result<Self> {
+        parsed(SURVIVORS, &project::read(root, Path::new(SURVIVORS))?)
+    }
+
+    fn reason(&self, mutant: &str) -> Option<String> {
+        let same = self.survivor.iter().find(|survivor| survivor.mutant == mutant);
+        same.map(|survivor| survivor.because.clone())
+    }
+
+    /// None is in the list that a check has noticed, or, of all mutants, that is not one.
+    fn must_survive<'a>(
+        &self,
+        outcomes: impl Iterator<Item = &'a Outcome>,
+        are_all: bool,
+    ) -> Result<()> {
+        let mut survives = BTreeMap::new();
         for Outcome { name, fate } in outcomes {
-            mutants.viable += usize::from(fate != Fate::DoesNotCompile);
-            mutants.caught += usize::from(fate == Fate::Caught);
-            if fate == Fate::Survived {
-                match reasons.get_mut(name.as_str()) {
-                    Some((because, is_used)) => {
-                        *is_used = true;
-                        mutants.excused.push((name, (*because).to_owned()));
-                    }
-                    None => mutants.survivors.push(name),
-                }
-            }
+            *survives.entry(&**name).or_default() |= *fate == Fate::Survived;
         }
-        let stale = reasons.iter().filter(|(_, (_, is_used))| is_whole && !is_used);
-        let stale: Vec<_> = stale.map(|(name, _)| name).collect();
+        let mut stale: Vec<_> = self.survivor.iter().map(|survivor| &survivor.mutant).collect();
+        stale.retain(|mutant| !survives.get(&***mutant).copied().unwrap_or(!are_all));
         ensure!(stale.is_empty(), "{SURVIVORS}: these do not survive: {stale:#?}");
-        Ok(mutants)
+        Ok(())
     }
 }
 
 impl Mutants {
-    /// For the table.
-    pub fn figure(&self) -> String {
-        let Self { viable, caught, excused, survivors } = self;
-        let hundredths = 100.0 * *caught as f64 / (*viable).max(1) as f64;
-        let without = match survivors.len() {
-            0 => String::new(),
-            count => format!(", {count} without"),
-        };
-        let with = excused.len();
-        format!(
-            "{caught} of {viable} ({hundredths:.1} %); {with} survive with a reason{without}"
-        )
+    fn of(group: &'static str, outcomes: Vec<Outcome>, known: &Survivors) -> Self {
+        let viable = outcomes.iter().filter(|outcome| outcome.fate != Fate::DoesNotCompile);
+        let viable = viable.count();
+        let survivors = outcomes.into_iter().filter(|outcome| outcome.fate == Fate::Survived);
+        let survivors = survivors.map(|Outcome { name, .. }| {
+            let reason = known.reason(&name);
+            (name, reason)
+        });
+        Self { group, survivors: survivors.collect(), viable }
+    }
+
+    /// Its figures.
+    pub fn tally(&self) -> Tally {
+        let with = self.survivors.iter().filter(|(_, reason)| reason.is_some()).count();
+        Tally { viable: self.viable, with, without: self.survivors.len() - with }
     }
 }
 
 impl fmt::Display for Mutants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for survivor in &self.survivors {
-            writeln!(f, "survived, without a reason in {SURVIVORS}: {survivor}")?;
+        for (mutant, _) in self.survivors.iter().filter(|(_, reason)| reason.is_none()) {
+            writeln!(f, "survived, without a reason in {SURVIVORS}: {mutant}")?;
         }
-        let Self { viable, caught, excused, .. } = self;
-        write!(
-            f,
-            "{caught} of {viable} mutants are caught; {} survive with a reason",
-            excused.len()
-        )
+        write!(f, "{}: {}", self.group, self.tally())
+    }
+}
+
+impl Tally {
+    /// Whether each that survives has a reason.
+    pub fn is_explained(self) -> bool {
+        self.without == 0
+    }
+}
+
+impl Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
+        tallies.fold(Self::default(), |all, its| Self {
+            viable: all.viable + its.viable,
+            with: all.with + its.with,
+            without: all.without + its.without,
+        })
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { viable, with, without } = *self;
+        let caught = viable - with - without;
+        let hundredths = 100.0 * caught as f64 / viable.max(1) as f64;
+        write!(f, "{caught} of {viable} ({hundredths:.1} %); survive {with} with a reason")?;
+        write!(f, ", {without} without")
+    }
+}
+
+impl FromStr for Tally {
+    type Err = anyhow::Error;
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Self> {
+        let numbers = text.split(|it: char| !it.is_ascii_digit()).filter(|it| !it.is_empty());
+        let numbers: Vec<usize> = numbers.map(str::parse).collect::<Result<_, _>>()?;
+        match numbers[..] {
+            [_, viable, _, _, with, without] => Ok(Self { viable, with, without }),
+            _ => anyhow::bail!("no figure of mutants: {text}"),
+        }
     }
 }
 
@@ -432,5 +482,13 @@ mod tests {
         assert_eq!(without_place(name), "src/net.rs: replace + with - in first::<T>");
         let name = "src/http/../bin/web_server.rs:1:22: replace a -> b::C with D";
         assert_eq!(without_place(name), "src/bin/web_server.rs: replace a -> b::C with D");
+    }
+
+    #[test]
+    fn a_tally_can_be_read_again() {
+        let tally = Tally { viable: 45, with: 4, without: 1 };
+        let shown = "40 of 45 (88.9 %); survive 4 with a reason, 1 without";
+        assert_eq!(tally.to_string(), shown);
+        assert_eq!(shown.parse::<Tally>().expect("a tally"), tally);
     }
 }

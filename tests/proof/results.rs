@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use lab::project;
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
+use crate::mutants::{self, Mutants, Tally};
+
 const FILE: &str = "tests/proof/RESULTS.md";
 
 /// What stands above the table.
@@ -31,7 +33,9 @@ pub enum Row {
     Told,
     /// Right programs that all checks accept.
     Right,
-    /// Changes of the kit's programs that the checks notice.
+    /// Changes of the kit's programs that the checks notice, in a group of files.
+    MutantsOf(&'static str),
+    /// In all groups.
     Mutants,
     /// Failures in many runs with the same random choices.
     FlakesOfOneSeed,
@@ -40,25 +44,43 @@ pub enum Row {
 }
 
 impl Row {
-    const ALL: [Self; 6] = [
-        Self::Caught,
-        Self::Told,
-        Self::Right,
-        Self::Mutants,
-        Self::FlakesOfOneSeed,
-        Self::FlakesOfManySeeds,
-    ];
+    fn all() -> impl Iterator<Item = Self> {
+        let museum = [Self::Caught, Self::Told, Self::Right];
+        let others = [Self::Mutants, Self::FlakesOfOneSeed, Self::FlakesOfManySeeds];
+        museum.into_iter().chain(mutants::groups().map(Self::MutantsOf)).chain(others)
+    }
 
-    fn title(self) -> &'static str {
+    fn title(self) -> String {
         match self {
-            Self::Caught => "wrong programs that are caught",
-            Self::Told => "wrong programs that are told their cause",
-            Self::Right => "right programs that pass",
-            Self::Mutants => "mutants of `src/` that are caught",
-            Self::FlakesOfOneSeed => "failures on busy cores, one `LAB_SEED`",
-            Self::FlakesOfManySeeds => "failures on busy cores, a `LAB_SEED` for each run",
+            Self::Caught => "wrong programs that are caught".into(),
+            Self::Told => "wrong programs that are told their cause".into(),
+            Self::Right => "right programs that pass".into(),
+            Self::MutantsOf(group) => format!("mutants that are caught, {group}"),
+            Self::Mutants => "mutants of `src/` that are caught, together".into(),
+            Self::FlakesOfOneSeed => "failures on busy cores, one `LAB_SEED`".into(),
+            Self::FlakesOfManySeeds => {
+                "failures on busy cores, a `LAB_SEED` for each run".into()
+            }
         }
     }
+}
+
+/// Writes the figures of groups of mutants, and once there are those of all groups, their sum.
+///
+/// # Errors
+/// As [`record`].
+pub fn record_mutants(root: &Path, command: &str, groups: &[Mutants]) -> Result<()> {
+    let rows = groups
+        .iter()
+        .map(|group| (Row::MutantsOf(group.group), group.tally().to_string()))
+        .collect::<Vec<_>>();
+    record(root, command, &rows)?;
+    let all: Option<Vec<String>> =
+        mutants::groups().map(|group| recorded(root, Row::MutantsOf(group))).collect();
+    let Some(all) = all else { return Ok(()) };
+    let all = all.iter().map(|figure| figure.parse()).collect::<Result<Vec<Tally>>>()?;
+    let sum: Tally = all.into_iter().sum();
+    record(root, "mutants", &[(Row::Mutants, sum.to_string())])
 }
 
 /// Writes figures into the table; its other lines stay.
@@ -68,9 +90,10 @@ impl Row {
 pub fn record(root: &Path, command: &str, figures: &[(Row, String)]) -> Result<()> {
     let before = project::read(root, Path::new(FILE)).unwrap_or_default();
     let mut lines = lines(&before);
-    let when = format!("{}, {}", date(), commit(root)?);
+    let (when, machine) = (format!("{}, {}", date(), commit(root)?), machine());
     for (row, figure) in figures {
-        let cells = [row.title(), figure, &format!("`{command}`"), &when, &machine()];
+        let (title, command) = (row.title(), format!("`{command}`"));
+        let cells = [&*title, figure, &command, &when, &machine];
         lines.insert(*row, format!("| {} |", cells.join(" | ")));
     }
     let table = lines.values().fold(String::new(), |all, line| all + line + "\n");
@@ -85,9 +108,8 @@ pub fn recorded(root: &Path, row: Row) -> Option<String> {
 }
 
 fn lines(table: &str) -> BTreeMap<Row, String> {
-    let row = |line: &str| {
-        Row::ALL.into_iter().find(|row| line.starts_with(&format!("| {} |", row.title())))
-    };
+    let row =
+        |line: &str| Row::all().find(|row| line.starts_with(&format!("| {} |", row.title())));
     table.lines().filter_map(|line| Some((row(line)?, line.to_owned()))).collect()
 }
 
