@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -1869,10 +1868,7 @@ fn serve_in_tokyo(site: &Site, more: &[&str]) -> (Server, Log) {
     let log = site.outside().join("log.txt").display().to_string();
     let root = site.root();
     let arguments = [&["--root", &root, "--log", &log][..], more, &["0"]].concat();
-    let knows_tokyo = Path::new("/usr/share/zoneinfo").join(TOKYO).exists();
-    // Else the form that needs no list of zones.
-    let zone = if knows_tokyo { TOKYO } else { "JST-9" };
-    (SERVER.launch(&arguments).env("TZ", zone).start().ready(SERVER.ready), Log::of(site))
+    (SERVER.launch(&arguments).in_tokyo().start().ready(SERVER.ready), Log::of(site))
 }
 
 /// A site whose page is older than HTTP.

@@ -6,7 +6,6 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -117,10 +116,7 @@ impl WebServer {
             .file("a.png", b"png")
             .file("A.JPG", b"jpg")
             .file("a.jpeg", b"jpeg");
-        // Far from Greenwich. The second needs no database of zones.
-        let zones = Path::new("/usr/share/zoneinfo/Asia/Tokyo").exists();
-        let zone = if zones { "Asia/Tokyo" } else { "UTC-9" };
-        let launch = self.program.launch(&["--root", &site.root(), "0"]).env("TZ", zone);
+        let launch = self.program.launch(&["--root", &site.root(), "0"]).in_tokyo();
         let server = launch.start().ready(self.program.ready);
         let mut dates = Vec::new();
         for (target, media_type) in [
@@ -438,8 +434,7 @@ impl WebServer {
         ] {
             let answer = ask(&server, request.as_bytes(), &promise);
             answer.status("400 Bad Request", &promise);
-            let words = words_of(&answer, request);
-            if words.chars().filter(|letter| letter.is_alphabetic()).count() < 4 {
+            if !says_more(&answer, request) {
                 promise.broken(
                     Seen::Part,
                     format!("the body says nothing: {}", bytes::show(&answer.body, 80)),
@@ -583,8 +578,7 @@ impl WebServer {
                 let text = format!("the answer came after {} ms", begun.elapsed().as_millis());
                 promise.broken(Seen::Time, text);
             }
-            let words = words_of(&answer, request);
-            if words.chars().filter(|letter| letter.is_alphabetic()).count() < 4 {
+            if !says_more(&answer, request) {
                 let body = bytes::show(&answer.body, 80);
                 promise.broken(
                     Seen::Part,
@@ -989,6 +983,12 @@ fn closes_and_is_dated(answer: &Answer) -> String {
         promise.broken(Seen::Other, format!("Connection: {connection}"));
     }
     answer.is_dated(promise).field("Date", promise).to_owned()
+}
+
+/// Whether the body of an answer says more than its reason phrase and the request's words.
+fn says_more(answer: &Answer, request: &str) -> bool {
+    let words = words_of(answer, request);
+    words.chars().filter(|letter| letter.is_alphabetic()).count() >= 4
 }
 
 /// What the body of an answer says beyond its reason phrase and the words of the request.
