@@ -294,7 +294,8 @@ fn so_many_requests_are_answered_and_no_more() {
 #[test]
 fn the_console_tells_who_asked_for_what() {
     let site = Site::new();
-    let server = SERVER.serve(&site, &["--requests", "5"]);
+    // Longer than a check waits: what is printed at the timeout is not printed at once.
+    let server = SERVER.serve(&site, &["--requests", "5", "--timeout", "30"]);
     let promise = promise(
         "for each client come `Connected to ADDR:PORT`, the head, `Client request: TARGET`",
     )

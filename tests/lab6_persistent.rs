@@ -1446,8 +1446,8 @@ fn dates_are_right_however_many_threads_write_them() {
 }
 
 const IN_GMT: &str = "Date is the time in GMT, as in the answer's Date field";
-const CONNECTION_LOGGED: &str = "Connection is what the client said in the request's line, what \
-     the server says in the response's, - if it was not said";
+const CONNECTION_LOGGED: &str = "Connection is keep-alive or close: in the request's line what \
+     the client asks for, close if it says nothing, in the response's what the server says";
 
 /// Whether the date in a line of the log is about now.
 fn is_of_now(line: &str) -> bool {
