@@ -90,9 +90,9 @@ const LINGER_BYTES: usize = 1 << 20;
 
 /// Ends a connection on which bytes of the client may still be under way.
 ///
-/// A close(2) with bytes unread sends RST, and RST makes the client's kernel throw away
-/// what it has not read yet: our answer. So we first say that no more will come from us,
-/// and read what the client still sends, for a while (RFC 9112 §9.6).
+/// A close(2) with bytes unread sends RST, and RST lets the client's kernel throw away what
+/// it has not read yet: our answer. So we first say that no more will come from us, and read
+/// what the client still sends, for a while (RFC 9112 §9.6).
 ///
 /// # Errors
 /// The connection ended in disorder meanwhile.

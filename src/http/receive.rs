@@ -194,6 +194,19 @@ mod tests {
     }
 
     #[test]
+    fn a_head_may_be_long_but_not_too_long() {
+        let with_length = |length: usize| {
+            let (start, end) = ("HTTP/1.1 200 OK\r\nA: ", "\r\n\r\n");
+            format!("{start}{}{end}", "b".repeat(length - start.len() - end.len()))
+        };
+        for piece in [1000, 8192, 2 * LONGEST_RESPONSE_HEAD] {
+            let read = |length| head(&mut connection(with_length(length).as_bytes(), piece));
+            assert!(read(64 * 1024).is_ok());
+            assert!(matches!(read(64 * 1024 + 1), Err(NoHead::TooLong)));
+        }
+    }
+
+    #[test]
     fn a_body_ends_where_its_framing_says() {
         for piece in 1..12 {
             for (bytes, framing, want, whole) in [

@@ -223,3 +223,23 @@ impl Head {
         stream.write_all(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    #[test]
+    fn nothing_keeps_an_answer_waiting_once_a_connection_is_prepared() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let _client = TcpStream::connect(address).expect("a connection");
+        let (stream, _) = listener.accept().expect("a connection");
+        prepare(&stream).expect("a client that is still there");
+        assert!(stream.nodelay().expect("a socket"));
+        assert!(stream.write_timeout().expect("a socket").is_some_and(|time| time >= STALLED));
+        #[cfg(target_os = "linux")]
+        assert_eq!(SockRef::from(&stream).tcp_user_timeout().ok(), Some(Some(STALLED)));
+    }
+}

@@ -406,7 +406,14 @@ impl Peer {
 
     /// Whether there is something to read, or the end, within `limit`.
     pub fn has_something(&self, limit: Duration) -> bool {
-        is_readable(self.stream.as_fd(), limit)
+        is_ready(self.stream.as_fd(), PollFlags::POLLIN, limit)
+    }
+
+    /// Whether nobody is there any more: a byte sent now, or before, is answered by RST. It is
+    /// for who has read to the end: a program that still reads takes the byte.
+    pub fn was_reset_within(&mut self, limit: Duration) -> bool {
+        let _ = self.try_send(b".");
+        is_ready(self.stream.as_fd(), PollFlags::empty(), limit)
     }
 
     /// Reads what is there, up to `most` bytes; `None` on silence or a reset.
@@ -739,7 +746,7 @@ impl Listening {
     }
 
     fn someone_is_there(&self, limit: Duration) -> bool {
-        is_readable(self.listener.as_fd(), limit)
+        is_ready(self.listener.as_fd(), PollFlags::POLLIN, limit)
     }
 }
 
@@ -815,8 +822,9 @@ impl Busy {
     }
 }
 
-fn is_readable(descriptor: BorrowedFd<'_>, limit: Duration) -> bool {
-    let mut descriptors = [PollFd::new(descriptor, PollFlags::POLLIN)];
+/// A reset is something in any case.
+fn is_ready(descriptor: BorrowedFd<'_>, something: PollFlags, limit: Duration) -> bool {
+    let mut descriptors = [PollFd::new(descriptor, something)];
     let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
     poll(&mut descriptors, limit).is_ok_and(|ready| ready > 0)
 }
