@@ -418,6 +418,11 @@ fn the_server_works_over_ipv6() {
 }
 
 #[test]
+fn the_server_can_be_bound_to_a_name() {
+    SERVER.the_server_can_be_bound_to_a_name();
+}
+
+#[test]
 fn the_server_can_be_opened_to_all_addresses() {
     SERVER.the_server_can_be_opened_to_all_addresses();
 }

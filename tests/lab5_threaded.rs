@@ -49,7 +49,8 @@ fn server_says_where_it_runs_and_serves_a_file() {
 #[test]
 fn a_client_in_the_middle_of_its_request_delays_nobody() {
     let promise = promise(
-        "a second client is answered while the first is in the middle of its request",
+        "a second client is answered while the first is in the middle of its request, or does \
+         not read its answer",
     )
     .cause(
         &[Seen::Nothing],
@@ -69,6 +70,20 @@ fn a_client_in_the_middle_of_its_request_delays_nobody() {
     first.send(&request[20..], &promise);
     let answer = answer_to_the_end(&mut first, PATIENCE, &promise);
     answer.status("200", &promise).body(HELLO, &promise);
+
+    let large = vec![b'x'; 16 << 20];
+    site.file("large.txt", &large);
+    let promise = promise.only_because(
+        "a lock is held while an answer is sent: each client may take as long as it likes for \
+         its own",
+    );
+    let mut first = server.connect(&promise);
+    first.send(&get("/large.txt"), &promise);
+    first.has_something(PATIENCE);
+    let answer = ask(&server, &get("/large.txt"), &promise);
+    answer.status("200", &promise).body(&large, &promise);
+    let answer = answer_to_the_end(&mut first, PATIENCE, &promise);
+    answer.status("200", &promise).body(&large, &promise);
 }
 
 #[test]
@@ -121,16 +136,23 @@ fn a_thousand_clients_in_mid_request_delay_nobody() {
 fn one_more_is_answered(server: &Server, request: &[u8], promise: &Promise) {
     let mut next = server.connect(promise);
     next.send(request, promise);
-    if !next.has_something(CROWDED) {
-        let text = format!("no answer came within {} s", CROWDED.as_secs());
-        promise.broken(Seen::Nothing, text);
+    let (mut before, begun) = (None, Instant::now());
+    while !next.has_something(CROWDED) {
+        // It may still be starting threads for those before it.
+        let now = server.running.usage();
+        if now == before || begun.elapsed() > CROWDED * 5 {
+            let text = format!("no answer came within {} s", begun.elapsed().as_secs());
+            promise.broken(Seen::Nothing, text);
+        }
+        before = now;
     }
     let answer = answer_to_the_end(&mut next, PATIENCE, promise);
     answer.status("200", promise).body(HELLO, promise);
 }
 
 /// How long a server may take to answer one client more, with hundreds of threads.
-const CROWDED: Duration = Duration::from_secs(8);
+/// As long as more and more of them run, it may take longer.
+const CROWDED: Duration = Duration::from_secs(4);
 
 /// How long hundreds of clients may take to connect. With room for them in the queue it is a
 /// matter of milliseconds.
@@ -1002,15 +1024,7 @@ fn the_server_works_over_ipv6() {
 
 #[test]
 fn the_server_can_be_bound_to_a_name() {
-    let server = manners::start_on_a_name(&SERVER.program);
-    let promise =
-        promise("with --host localhost files are served, and the ready line has an address")
-            .because("HOST may be a name: look it up, and bind to the address that it has")
-            .read(handout::EVERY_PROGRAM);
-    if !server.address.ip().is_loopback() {
-        promise.broken(Seen::Stdout, format!("it says that it is bound to {}", server.address));
-    }
-    ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+    SERVER.the_server_can_be_bound_to_a_name();
 }
 
 #[test]

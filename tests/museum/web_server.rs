@@ -116,6 +116,11 @@ fn listen(options: &Options) -> Result<TcpListener, (u8, String)> {
     if manner("slow-to-start") {
         pause();
     }
+    if flaw("host-as-it-was-typed") {
+        let (host, port) = (&options.host, local.port());
+        print(format!("Ready to serve on http://{host}:{port}/\n").as_bytes())?;
+        return Ok(listener);
+    }
     print(format!("Ready to serve on http://{local}/\n").as_bytes())?;
     Ok(listener)
 }
@@ -234,7 +239,11 @@ fn read_head(mut stream: &TcpStream, held: &mut Vec<u8>, site: &Site) -> io::Res
                 if flaw("one-read") {
                     return Ok(Came::Whole(held.len()));
                 }
-                if flaw("timeout-for-each-byte") {
+                if flaw("empty-line-in-one-piece") && *held == b"\r" {
+                    return Ok(Came::Whole(1));
+                }
+                let line_ends = buffer[..length].contains(&b'\n');
+                if flaw("timeout-for-each-byte") || flaw("timeout-for-each-line") && line_ends {
                     start = Instant::now();
                 }
             }
@@ -278,6 +287,10 @@ impl Request {
                 return Err(Answer::words(400, &format!("<h1>Bad Request</h1>{line}")));
             }
             Err(Answer::words(400, why))
+        };
+        let head = &match flaw("lines-of-unicode") {
+            true => head.replace(['\u{85}', '\u{2028}'], "\n"),
+            false => head.to_owned(),
         };
         let mut lines = head.lines();
         let line = lines.next().unwrap_or_default();
@@ -424,7 +437,11 @@ fn find(request: &Request, root: &Path) -> Answer {
             true => root.join("filenotfound.html"),
             false => below(root, b"filenotfound.html".to_vec())?,
         };
-        Answer::file(404, &page)
+        let mut answer = Answer::file(404, &page)?;
+        if flaw("page-typed-by-the-request") {
+            answer.media_type = media_type(Path::new(&request.target));
+        }
+        Some(answer)
     };
     let answer = found.or_else(page);
     if flaw("panics-without-page") {

@@ -213,7 +213,8 @@ impl WebServer {
             )
             .read(handout::NOT_THERE);
         let targets = [
-            &["/nowhere.html", "/no/such.txt", "/folder.html", "/folder/HelloWorld.html"],
+            &["/nowhere.html", "/nowhere.png", "/no/such.txt"][..],
+            &["/folder.html", "/folder/HelloWorld.html"],
             other,
         ];
         for target in targets.concat() {
@@ -225,6 +226,13 @@ impl WebServer {
                 answer.status("404 Not Found", &promise.only_because(cause));
             }
             answer.status("404 Not Found", &promise).body_to_the_end(NOT_FOUND_PAGE, &promise);
+            let media_type = answer.field("Content-Type", &promise);
+            if !media_type.to_lowercase().starts_with("text/html") {
+                let told = format!("behind {target} came Content-Type: {media_type}");
+                let cause = "Content-Type is that of the body that is sent: it is a page in HTML, \
+                             whatever was asked for";
+                promise.broken_because(Seen::Other, told, Some(cause.to_owned()));
+            }
         }
         // It is a file like others: any bytes, and those that it has now.
         let promise = promise.only_because(
@@ -308,9 +316,19 @@ impl WebServer {
         let end = request.len();
         // Byte by byte; in the middle of the request line, and at each place of CR LF CR LF.
         let bytewise: Vec<usize> = (1..end).collect();
-        for cuts in [&bytewise[..], &[2], &[20], &[end - 3], &[end - 2], &[end - 1]] {
+        let behind_an_empty_line = [&b"\r\n"[..], &request].concat();
+        for (request, cuts) in [
+            (&request, &bytewise[..]),
+            (&request, &[2]),
+            (&request, &[20]),
+            (&request, &[end - 3]),
+            (&request, &[end - 2]),
+            (&request, &[end - 1]),
+            (&behind_an_empty_line, &[1]),
+            (&behind_an_empty_line, &[2]),
+        ] {
             let mut client = server.connect(&promise);
-            let mut start = 0;
+            let (mut start, end) = (0, request.len());
             for cut in cuts.iter().chain([&end]) {
                 client.send(&request[start..*cut], &promise);
                 start = *cut;
@@ -349,6 +367,15 @@ impl WebServer {
                 .status("200", &promise)
                 .body(HELLO, &promise);
         }
+        let promise = promise.only_because(
+            "LF alone ends a line: to split text into lines may also split it at U+0085 and \
+             U+2028, which stand here in the value of a field",
+        );
+        let fields = "Host: a\r\nUser-Agent: \u{c5}ngstr\u{f6}m \u{85} \u{2028}";
+        let request = format!("GET /HelloWorld.html HTTP/1.1\r\n{fields}\r\n\r\n");
+        ask(&server, request.as_bytes(), &promise)
+            .status("200", &promise)
+            .body(HELLO, &promise);
     }
 
     /// RFC 9112 §3.2, RFC 3986 §2.1.
@@ -597,22 +624,24 @@ impl WebServer {
     )
     .cause(
         &[Seen::StillOpen],
-        "each byte starts the time anew: the limit is for the whole head",
+        "each byte starts the time anew, or each line: the limit is for the whole head",
     )
     .cause(&[Seen::Status], ANSWERED_EARLY)
     .read(handout::IN_TIME);
-        let mut client = server.connect(&promise);
-        client.send(b"G", &promise);
-        let mut waited = 0;
-        while !client.has_something(Duration::from_millis(100)) {
-            waited += 1;
-            if waited > 40 {
-                promise.broken(Seen::StillOpen, "after 4 s there was no answer");
+        for (start, drop) in [("G", "G"), ("GET / HTTP/1.1\r\n", "X: y\r\n")] {
+            let mut client = server.connect(&promise);
+            client.send(start.as_bytes(), &promise);
+            let mut waited = 0;
+            while !client.has_something(Duration::from_millis(100)) {
+                waited += 1;
+                if waited > 40 {
+                    promise.broken(Seen::StillOpen, "after 4 s there was no answer");
+                }
+                let _ = client.try_send(drop.as_bytes());
             }
-            let _ = client.try_send(b"G");
+            let (all, _) = client.read_to_the_end(PATIENCE);
+            Answer::of(&all, &promise).status("408", &promise);
         }
-        let (all, _) = client.read_to_the_end(PATIENCE);
-        Answer::of(&all, &promise).status("408", &promise);
     }
 
     /// By a client that closes its side.
@@ -853,6 +882,21 @@ impl WebServer {
         let promise = promise("over IPv6 files are served as over IPv4")
             .because("something takes every address for one of IPv4")
             .read(handout::EVERY_PROGRAM);
+        ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
+    }
+
+    /// Whatever address the name has.
+    pub fn the_server_can_be_bound_to_a_name(&self) {
+        let server = manners::start_on_a_name(&self.program);
+        let promise = promise(
+            "with --host localhost files are served, and the ready line has an address",
+        )
+        .because("HOST may be a name: look it up, and bind to the address that it has")
+        .read(handout::EVERY_PROGRAM);
+        if !server.address.ip().is_loopback() {
+            let told = format!("it says that it is bound to {}", server.address);
+            promise.broken(Seen::Stdout, told);
+        }
         ask(&server, &get("/HelloWorld.html"), &promise).status("200", &promise);
     }
 
