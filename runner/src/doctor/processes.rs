@@ -1,6 +1,6 @@
 //! Which process has which socket, as Linux tells in /proc: proc_pid_net(5), proc_pid_fd(5).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::MetadataExt;
@@ -66,6 +66,10 @@ pub(super) fn sockets() -> Option<Vec<Socket>> {
         is_seen = true;
         found.extend(text.lines().skip(1).filter_map(|line| socket(line, protocol)));
     }
+    // The tables are read from a place to the next one, counted from the start: where a socket
+    // is made before it meanwhile, the one at that place comes again.
+    let mut inodes = HashSet::new();
+    found.retain(|socket| inodes.insert(socket.inode));
     is_seen.then_some(found)
 }
 
