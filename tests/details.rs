@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::http::{Asked, answer_to_the_end, ask, get};
+use support::http::{Asked, answer_to_the_end, ask, get, kept};
 use support::program::{Ended, Launch, ReadyLine, Running, Server};
 use support::site::Site;
 use support::tcp::{Listening, Peer};
@@ -102,7 +102,7 @@ fn a_program_that_is_stopped_and_goes_on_has_lost_nothing() {
         answer.status("200", &promise).body(&large, &promise);
     }
     let mut peer = threaded.connect(&promise);
-    peer.send(&kept_get("/small.txt").repeat(512), &promise);
+    peer.send(&kept("GET", "/small.txt").repeat(512), &promise);
     interrupt_once_full(&peer, &threaded, &promise);
     let (all, _) = peer.read_to_the_end(PATIENCE * 4);
     let (got, due) = (all.iter().filter(|byte| **byte == b'#').count(), large.len());
@@ -132,10 +132,6 @@ fn interrupt_once_full(peer: &Peer, server: &Server, promise: &Promise) {
 
 fn web_server(site: &Site) -> Server {
     server("web_server", &["--root", &site.root(), "0"], ReadyLine::READY_TO_SERVE)
-}
-
-fn kept_get(target: &str) -> Vec<u8> {
-    format!("GET {target} HTTP/1.1\r\nConnection: keep-alive\r\nHost: localhost\r\n\r\n").into()
 }
 
 fn threaded_web_server(site: &Site, more: &[&str]) -> Server {
@@ -577,7 +573,7 @@ fn a_connection_is_closed_in_stages_where_more_may_come() {
     let site = Site::new();
     let full = threaded_web_server(&site, &["--max-connections", "1"]);
     let mut only = full.connect(&promise);
-    only.send(&kept_get("/HelloWorld.html"), &promise);
+    only.send(&kept("GET", "/HelloWorld.html"), &promise);
     only.has_something(PATIENCE);
     let plain = get("/HelloWorld.html");
     let with = |field: &str| {
@@ -593,16 +589,19 @@ fn a_connection_is_closed_in_stages_where_more_may_come() {
     for (server, refuses) in
         [(web_server(&site), false), (threaded_web_server(&site, &[]), false), (full, true)]
     {
-        let mut answered = Answered::by(&server, &plain, &promise);
-        if answered.client.was_reset_within(A_MOMENT) == refuses {
-            promise.broken(Seen::More, "it does not close at once behind the last request");
-        }
-        for request in &requests {
-            if Answered::by(&server, request, &promise).is_closed_at_once() {
+        let answered = |request: &[u8]| Answered::by(&server, request, &promise);
+        let reads_on_behind = |request: &[u8]| {
+            if answered(request).is_closed_at_once() {
                 let request = String::from_utf8_lossy(request);
                 promise.broken(Seen::Part, format!("it closes at once behind\n{request}"));
             }
+        };
+        if refuses {
+            reads_on_behind(&plain);
+        } else if !answered(&plain).client.was_reset_within(A_MOMENT) {
+            promise.broken(Seen::More, "it does not close at once behind the last request");
         }
+        requests.iter().for_each(|request| reads_on_behind(request));
     }
 }
 
@@ -670,7 +669,7 @@ fn who_resets_in_the_middle_of_small_files_is_gone() {
     site.file("small.txt", &vec![b'#'; 64 << 10]);
     let server = threaded_web_server(&site, &["--max-requests", "512"]);
     let mut client = server.connect(&promise);
-    client.send(&kept_get("/small.txt").repeat(512), &promise);
+    client.send(&kept("GET", "/small.txt").repeat(512), &promise);
     wait_until_full(&client, &server);
     let line = format!("Connection to {} is closed.", client.address());
     client.reset();
@@ -708,10 +707,10 @@ fn a_large_file_is_not_held_in_memory() {
     let site = Site::new();
     let large = vec![b'x'; 64 << 20];
     site.file("large.txt", &large);
-    for (name, ready) in
-        [("web_server", ReadyLine::READY_TO_SERVE), ("threaded_web_server", ReadyLine::RUNNING)]
-    {
-        let server = server(name, &["--root", &site.root(), "0"], ready);
+    for (name, server) in [
+        ("web_server", web_server(&site)),
+        ("threaded_web_server", threaded_web_server(&site, &[])),
+    ] {
         let mut peer = server.connect(&promise);
         peer.send(&get("/large.txt"), &promise);
         let answer = answer_to_the_end(&mut peer, PATIENCE * 4, &promise);

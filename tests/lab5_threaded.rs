@@ -140,11 +140,11 @@ fn one_more_is_answered(server: &Server, request: &[u8], promise: &Promise) {
     while !next.has_something(CROWDED) {
         // It may still be starting threads for those before it.
         let now = server.running.usage();
-        if now == before || begun.elapsed() > CROWDED * 5 {
+        if before == Some(now) || begun.elapsed() > CROWDED * 5 {
             let text = format!("no answer came within {} s", begun.elapsed().as_secs());
             promise.broken(Seen::Nothing, text);
         }
-        before = now;
+        before = Some(now);
     }
     let answer = answer_to_the_end(&mut next, PATIENCE, promise);
     answer.status("200", promise).body(HELLO, promise);

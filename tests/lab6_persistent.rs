@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::sys::signal::Signal;
 use support::crowd::at_once;
 use support::first::First;
-use support::http::{ANSWERED_EARLY, Answer, Kept, answer_to_the_end, ask, get};
+use support::http::{ANSWERED_EARLY, Answer, Kept, answer_to_the_end, ask, get, kept};
 use support::log::{Combined, DATE, fits, http_date_is_now};
 use support::manners::{Over, ServerProgram};
 use support::program::{ReadyLine, Server};
@@ -1879,11 +1879,6 @@ fn dated_site() -> Site {
     let time = SystemTime::UNIX_EPOCH + Duration::from_millis(MODIFIED * 1000 + 700);
     page.and_then(|page| page.set_modified(time)).expect("a file's time is set");
     site
-}
-
-fn kept(method: &str, target: &str) -> Vec<u8> {
-    format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n")
-        .into_bytes()
 }
 
 /// Requests that are not read to their end, or not at all, and what they get.

@@ -108,20 +108,15 @@ fn listen(options: &Options) -> Result<TcpListener, (u8, String)> {
     let listener = bound.map_err(|error| cannot_listen(address, &error))?;
     listener.set_nonblocking(true).unwrap();
     let local = listener.local_addr().unwrap();
-    if flaw("no-brackets") {
-        let (ip, port) = (local.ip(), local.port());
-        print(format!("Ready to serve on http://{ip}:{port}/\n").as_bytes())?;
-        return Ok(listener);
-    }
+    let address = match () {
+        () if flaw("no-brackets") => format!("{}:{}", local.ip(), local.port()),
+        () if flaw("host-as-it-was-typed") => format!("{}:{}", options.host, local.port()),
+        () => local.to_string(),
+    };
     if manner("slow-to-start") {
         pause();
     }
-    if flaw("host-as-it-was-typed") {
-        let (host, port) = (&options.host, local.port());
-        print(format!("Ready to serve on http://{host}:{port}/\n").as_bytes())?;
-        return Ok(listener);
-    }
-    print(format!("Ready to serve on http://{local}/\n").as_bytes())?;
+    print(format!("Ready to serve on http://{address}/\n").as_bytes())?;
     Ok(listener)
 }
 

@@ -43,6 +43,12 @@ pub fn get(target: &str) -> Vec<u8> {
     format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
 }
 
+/// A request that asks to keep the connection for another one.
+pub fn kept(method: &str, target: &str) -> Vec<u8> {
+    format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n")
+        .into_bytes()
+}
+
 /// Reads a response and the end of the connection behind it.
 pub fn answer_to_the_end(client: &mut Peer, limit: Duration, promise: &Promise) -> Answer {
     let (all, ended) = client.read_to_the_end(limit);
